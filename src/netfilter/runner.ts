@@ -1,0 +1,58 @@
+/** IP family of a ruleset, as nft and kube-proxy spell it. */
+export type Family = 'ipv4' | 'ipv6';
+
+export interface RestoreOptions {
+  /** Leave chains that the text does not name untouched (`--noflush`). */
+  readonly noflush: boolean;
+  /** Restore packet counters (`--counters`). */
+  readonly counters?: boolean;
+}
+
+/**
+ * The door between rules as data and rules in a kernel: one instance is bound to one network namespace. `kernel` implements
+ * it with the programs; tests use a fake that keeps the text. All methods reject with KernelCommandError.
+ */
+export interface IptablesRunner {
+  /** Runs ip(6)tables-restore with `text` on standard input: one transaction per table. */
+  restore(family: Family, text: string, options: RestoreOptions): Promise<void>;
+  /** Prints the rules of one table, or all of them, as ip(6)tables-save does. */
+  save(family: Family, table?: string): Promise<string>;
+  /** Runs ip(6)tables with these arguments; resolves with its exit code (0, or 1 for `-C` that finds nothing). */
+  run(
+    family: Family,
+    args: readonly string[],
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+}
+
+/** The same for nftables: the script is one transaction. */
+export interface NftRunner {
+  /** Runs `nft -f -`; `check` adds `-c` (nothing is changed). */
+  run(script: string, options?: { readonly check?: boolean }): Promise<void>;
+  /** Prints a table (`nft -s list table FAMILY NAME`), or undefined when it does not exist. */
+  listTable(family: 'ip' | 'ip6' | 'inet' | 'bridge', table: string): Promise<string | undefined>;
+}
+
+/** One connection tracking entry, as far as proxies need it. */
+export interface ConntrackFlow {
+  readonly family: Family;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly original: {
+    readonly source: string;
+    readonly destination: string;
+    readonly sourcePort: number;
+    readonly destinationPort: number;
+  };
+  readonly reply: {
+    readonly source: string;
+    readonly destination: string;
+    readonly sourcePort: number;
+    readonly destinationPort: number;
+  };
+}
+
+/** The kernel's connection tracking table of one network namespace. */
+export interface ConntrackRunner {
+  list(family: Family, protocol: 'tcp' | 'udp' | 'sctp'): Promise<readonly ConntrackFlow[]>;
+  /** Deletes these flows; one that is gone already is no error. Resolves with how many were deleted. */
+  delete(flows: readonly ConntrackFlow[]): Promise<number>;
+}
