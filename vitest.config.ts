@@ -1,42 +1,31 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-// Four suites, from the quickest to the one that runs whole clusters. `kernel` and `scenarios` need the privileges that
-// scripts/test.ts gives them (an own user, mount and network namespace); see CONTRIBUTING.md.
+// Five suites, from the quickest to the one that runs whole clusters. `kernel` needs the privileges that scripts/test.ts
+// gives it (an own user, mount, pid and network namespace); see CONTRIBUTING.md.
+const suite = (name: string, seconds: number) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: seconds * 1000,
+    hookTimeout: seconds * 1000,
+    ...(name === 'unit' ? {} : { fileParallelism: false }),
+  },
+});
+
 export default defineConfig({
+  // An ordinary user may run the tests of a checkout that is not theirs.
+  cacheDir: join(tmpdir(), `towtank-vite-${process.getuid?.()}`),
   test: {
     pool: 'forks',
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      {
-        extends: true,
-        test: {
-          name: 'kernel',
-          include: ['test/kernel/**/*.test.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
-          fileParallelism: false,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'conformance',
-          include: ['test/conformance/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'scenarios',
-          include: ['test/scenarios/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-        },
-      },
+      suite('unit', 10),
+      suite('kernel', 60),
+      suite('conformance', 120),
+      suite('scenarios', 60),
+      suite('docs', 60),
     ],
   },
 });

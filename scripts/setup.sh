@@ -1,0 +1,115 @@
+# Sourced by ./towtank and scripts/test.sh: finds or installs what is missing. POSIX sh, quick when nothing is missing.
+# Sets: root (given by the caller), node (the Node to run). Functions print to standard error only.
+
+say() { printf 'towtank: %s\n' "$*" >&2; }
+
+# sbin is often not on an ordinary user's PATH, the network programs live there.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+export PATH
+
+# Node >= 22.19 runs TypeScript as it is; an older one only has to be able to run npm.
+node_is_new_enough() {
+  version=$("$1" --version 2>/dev/null) || return 1
+  version=${version#v}
+  major=${version%%.*}
+  minor=${version#*.}
+  minor=${minor%%.*}
+  [ "$major" -gt 22 ] || { [ "$major" -eq 22 ] && [ "$minor" -ge 19 ]; }
+}
+
+find_node() {
+  node=$root/node_modules/node/bin/node
+  [ -x "$node" ] && return 0
+  node=$(command -v node) && node_is_new_enough "$node"
+}
+
+# $1: prod (what the program needs) or dev (what its tests need too). The stamp is a copy of the lock file.
+npm_packages_present() {
+  cmp -s "$root/package-lock.json" "$root/node_modules/.towtank-dev" && return 0
+  [ "$1" = prod ] && cmp -s "$root/package-lock.json" "$root/node_modules/.towtank-prod"
+}
+
+install_npm_packages() {
+  command -v npm >/dev/null 2>&1 || {
+    say 'Node.js with npm is missing: install Node >= 20 (https://nodejs.org), then run this again'
+    exit 2
+  }
+  kind=$1
+  omit=
+  if [ "$kind" = prod ]; then
+    if command -v node >/dev/null 2>&1 && node_is_new_enough "$(command -v node)"; then omit=--omit=dev; else kind=dev; fi
+  fi
+  say "installing npm packages (once, about half a minute)"
+  [ -w "$root" ] || {
+    say "cannot write to $root: run once as the user who owns it"
+    exit 2
+  }
+  (
+    # Two first runs at once take turns; the second finds the work done.
+    command -v flock >/dev/null 2>&1 && flock 9
+    npm_packages_present "$1" && exit 0
+    cd "$root" || exit 1
+    npm ci $omit --no-audit --no-fund --loglevel=error >&2 || exit 1
+    cp package-lock.json "node_modules/.towtank-$kind"
+  ) 9<"$root/package.json"
+  [ $? -eq 0 ] || {
+    say 'npm ci failed (its message stands above); nothing else was changed'
+    exit 2
+  }
+}
+
+missing_programs() {
+  missing=
+  for program in ip:iproute2 iptables-restore:iptables nft:nftables conntrack:conntrack curl:curl unshare:util-linux nsenter:util-linux; do
+    command -v "${program%%:*}" >/dev/null 2>&1 || case " $missing " in
+      *" ${program#*:} "*) ;;
+      *) missing="$missing ${program#*:}" ;;
+    esac
+  done
+  missing=${missing# }
+}
+
+# The same packages under the names of the distribution's package manager; sets `install` to the command words.
+package_command() {
+  if command -v apt-get >/dev/null 2>&1; then
+    install="apt-get install -y --no-install-recommends $missing"
+  elif command -v dnf >/dev/null 2>&1; then
+    install="dnf install -y $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/; s/iproute2/iproute/; s/\<iptables\>/iptables-nft/')"
+  elif command -v pacman >/dev/null 2>&1; then
+    install="pacman -S --noconfirm --needed $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/; s/\<iptables\>/iptables-nft/')"
+  elif command -v apk >/dev/null 2>&1; then
+    install="apk add $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/')"
+  elif command -v zypper >/dev/null 2>&1; then
+    install="zypper --non-interactive install $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/')"
+  else
+    install=
+  fi
+}
+
+ensure_programs() {
+  missing_programs
+  [ -z "$missing" ] && return 0
+  package_command
+  sudo=
+  if [ "$(id -u)" != 0 ]; then
+    if command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then sudo=sudo; else install_by_hand; fi
+  fi
+  [ -n "$install" ] || install_by_hand
+  say "installing system packages: $missing"
+  case $install in apt-get*) DEBIAN_FRONTEND=noninteractive $sudo apt-get update -qq >&2 || install_by_hand ;; esac
+  log=$(mktemp)
+  if ! DEBIAN_FRONTEND=noninteractive $sudo $install >"$log" 2>&1 </dev/null; then
+    tail -n 5 "$log" >&2
+    rm -f "$log"
+    install_by_hand
+  fi
+  rm -f "$log"
+  missing_programs
+  [ -z "$missing" ] || install_by_hand
+}
+
+install_by_hand() {
+  if [ -n "$install" ]; then say "these system packages are missing: $missing. As root, run: $install"
+  else say "these system packages are missing: $missing. Install them with your package manager"; fi
+  exit 2
+}

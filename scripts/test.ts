@@ -1,0 +1,185 @@
+// Runs every suite and ends with one line over all of them. `npm test -- unit kernel` runs only the suites named.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SuiteCount } from './count-reporter.ts';
+
+const root = new URL('..', import.meta.url).pathname.replace(/\/$/, '');
+const scratch = mkdtempSync(join(tmpdir(), 'towtank-test-'));
+const isRoot = process.getuid?.() === 0;
+const NOBODY = 65534;
+
+interface Suite {
+  readonly name: string;
+  readonly what: string;
+  /** A tool counts as one test; vitest suites count their own. */
+  readonly counts: 'tool' | 'vitest';
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+const bin = (name: string, folder = root): string => join(folder, 'node_modules/.bin', name);
+const vitest = (project: string, folder = root): readonly string[] => [
+  process.execPath,
+  bin('vitest', folder),
+  'run',
+  '--project',
+  project,
+  '--reporter=default',
+  `--reporter=${folder}/scripts/count-reporter.ts`,
+];
+
+// A private user (when not root), mount, pid and network namespace: whatever a test makes goes with it.
+function sandboxed(command: readonly string[], asRoot: boolean): readonly string[] {
+  const prepare =
+    'mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir -p /run/netns && mount -t sysfs sysfs /sys && exec "$@"';
+  const user = asRoot ? [] : ['--user', '--map-root-user'];
+  return [
+    'unshare',
+    ...user,
+    '--net',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    'sh',
+    '-c',
+    prepare,
+    'sh',
+    ...command,
+  ];
+}
+
+const suites: Suite[] = [
+  { name: 'lint', what: 'Biome', counts: 'tool', command: [bin('biome'), 'check', '--error-on-warnings', '.'] },
+  {
+    name: 'types',
+    what: 'TypeScript',
+    counts: 'tool',
+    command: [process.execPath, join(root, 'node_modules/typescript7/bin/tsc'), '-p', root],
+  },
+  { name: 'doors', what: 'who may import whom', counts: 'tool', command: [process.execPath, bin('depcruise'), 'src'] },
+  { name: 'knip', what: 'nothing unused', counts: 'tool', command: [process.execPath, bin('knip')] },
+  { name: 'unit', what: 'pure rooms', counts: 'vitest', command: vitest('unit') },
+  {
+    name: 'kernel',
+    what: 'real packets in own namespaces',
+    counts: 'vitest',
+    command: sandboxed(vitest('kernel'), isRoot),
+  },
+  {
+    name: 'conformance',
+    what: 'vectors, store engines, real clients',
+    counts: 'vitest',
+    command: vitest('conformance'),
+  },
+  { name: 'scenarios', what: 'whole clusters', counts: 'vitest', command: vitest('scenarios') },
+  { name: 'docs', what: 'the code in README and docs', counts: 'vitest', command: vitest('docs') },
+];
+
+if (isRoot) {
+  const folder = folderOfOrdinaryUser();
+  const home = mkdtempSync(join(tmpdir(), 'towtank-home-'));
+  spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, home]);
+  const drop = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs'];
+  const env = {
+    HOME: home,
+    TMPDIR: home,
+    XDG_STATE_HOME: join(home, 'state'),
+    TOWTANK_STATE_DIR: '',
+    USER: 'nobody',
+    TOWTANK_TEST_SUMMARY: join(home, 'summary'),
+  };
+  for (const name of ['kernel', 'scenarios'] as const) {
+    const command = name === 'kernel' ? sandboxed(vitest(name, folder), false) : vitest(name, folder);
+    suites.push({
+      name: `rootless-${name}`,
+      what: `${name} as an ordinary user`,
+      counts: 'vitest',
+      command: [...drop, ...command],
+      env,
+      cwd: folder,
+    });
+  }
+}
+
+/** The checkout, or a copy of it where an ordinary user cannot read it (CI often checks out below /root). */
+function folderOfOrdinaryUser(): string {
+  const readable = spawnSync('setpriv', [
+    `--reuid=${NOBODY}`,
+    `--regid=${NOBODY}`,
+    '--clear-groups',
+    'test',
+    '-r',
+    join(root, 'package.json'),
+  ]);
+  if (readable.status === 0) return root;
+  const copy = mkdtempSync(join(tmpdir(), 'towtank-copy-'));
+  cpSync(root, copy, {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => !path.startsWith(join(root, '.git')),
+  });
+  spawnSync('chmod', ['-R', 'a+rX', copy]);
+  return copy;
+}
+
+function run(suite: Suite): SuiteCount {
+  const started = performance.now();
+  const summary = suite.env?.['TOWTANK_TEST_SUMMARY'] ?? join(scratch, 'summary');
+  rmSync(summary, { force: true });
+  process.stdout.write(`\n── ${suite.name}: ${suite.what}\n`);
+  const [program = '', ...args] = suite.command;
+  const env: NodeJS.ProcessEnv = { ...process.env, TOWTANK_TEST_SUMMARY: summary, ...suite.env };
+  if (env['TOWTANK_STATE_DIR'] === '') delete env['TOWTANK_STATE_DIR'];
+  const result = spawnSync(program, args, { cwd: suite.cwd ?? root, stdio: 'inherit', env });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const count = suite.counts === 'tool' ? toolCount(result.status) : vitestCount(summary, result.status);
+  process.stdout.write(
+    `── ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped.length} skipped in ${seconds} s\n`,
+  );
+  return count;
+}
+
+function toolCount(status: number | null): SuiteCount {
+  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: [] };
+}
+
+function vitestCount(summary: string, status: number | null): SuiteCount {
+  let count: SuiteCount = { passed: 0, failed: 0, skipped: [] };
+  try {
+    accessSync(summary, constants.R_OK);
+    count = JSON.parse(readFileSync(summary, 'utf8')) as SuiteCount;
+  } catch {
+    // No summary: the runner did not get as far as its tests, which the exit status below counts as a failure.
+    return { passed: 0, failed: 1, skipped: [] };
+  }
+  return status === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
+}
+
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `unknown suite: ${unknown.join(', ')}; there are ${suites.map((suite) => suite.name).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+const counts = suites
+  .filter((suite) => wanted.length === 0 || wanted.includes(suite.name))
+  .map((suite) => ({ suite, count: run(suite) }));
+rmSync(scratch, { recursive: true, force: true });
+
+process.stdout.write('\n');
+for (const { suite, count } of counts)
+  for (const reason of count.skipped) process.stdout.write(`skipped (${suite.name}) ${reason}\n`);
+for (const { suite, count } of counts) if (count.failed > 0) process.stdout.write(`FAILED: ${suite.name}\n`);
+const total = (of: (count: SuiteCount) => number): number => counts.reduce((sum, { count }) => sum + of(count), 0);
+const failed = total((count) => count.failed);
+process.stdout.write(
+  `${total((count) => count.passed)} passed, ${failed} failed, ${total((count) => count.skipped.length)} skipped\n`,
+);
+process.exitCode = failed > 0 ? 1 : 0;
