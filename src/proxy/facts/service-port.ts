@@ -1,0 +1,206 @@
+import type { Service, ServicePort as ServicePortSpec } from '../../kube/generated/types.ts';
+import { canonicalAddress, familyOf, parsePrefix, printPrefix } from '../../netfilter/address.ts';
+import type { Family } from '../../netfilter/runner.ts';
+import { servicePortKey, servicePortText } from './service-port-name.ts';
+
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+
+/** How a new connection picks its endpoint: `random` as kube-proxy does, or each in turn. */
+export type Balancing = 'random' | 'round-robin';
+
+/** Per Service choice of Balancing; without it the proxy's own setting holds. */
+export const BALANCING_ANNOTATION = 'towtank.dev/balancing';
+
+/** One port of one Service in one IP family, with everything that a proxy needs of it. Addresses are canonical text. */
+export interface ServicePort {
+  /** `namespace/name:port/TCP`: the key of all maps. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Name of the port, '' when it has none. */
+  readonly portName: string;
+  /** `namespace/name:port`, without colon for an unnamed port: how kube-proxy's comments and hashes spell it. */
+  readonly text: string;
+  readonly family: Family;
+  readonly protocol: Protocol;
+  readonly clusterIP: string;
+  readonly port: number;
+  /** 0 when it has none. */
+  readonly nodePort: number;
+  readonly externalIPs: readonly string[];
+  /** Addresses of status.loadBalancer of this family with ipMode VIP. */
+  readonly loadBalancerVIPs: readonly string[];
+  /** Prefixes of this family; empty means that everybody may come. */
+  readonly loadBalancerSourceRanges: readonly string[];
+  /** Timeout of ClientIP session affinity in seconds, 0 without affinity. */
+  readonly affinitySeconds: number;
+  readonly externalPolicyLocal: boolean;
+  readonly internalPolicyLocal: boolean;
+  /** 0 when it has none. */
+  readonly healthCheckNodePort: number;
+  /** Value of the topology annotation, '' without one; read only when gate ServiceTrafficDistribution is off. */
+  readonly hintsAnnotation: string;
+  /** From the annotation towtank.dev/balancing. */
+  readonly balancing: Balancing | undefined;
+  /** Reachable by something else than its cluster IP. */
+  readonly externallyAccessible: boolean;
+  /** Some traffic may go to endpoints of the whole cluster. */
+  readonly usesClusterEndpoints: boolean;
+  /** Some traffic may go only to endpoints of this node. */
+  readonly usesLocalEndpoints: boolean;
+}
+
+export interface ServicePortOptions {
+  /** Gate LoadBalancerIPMode (locked on since 1.32): when false every ingress address counts. */
+  readonly loadBalancerIPMode: boolean;
+  /** Told of each value that is skipped as invalid, with the field's path. */
+  readonly onInvalid?: (field: string, value: string) => void;
+}
+
+const AFFINITY_DEFAULT_SECONDS = 10_800;
+
+/** The ServicePorts of a Service in one family; none when it has no cluster IP of that family or needs no proxy. */
+export function buildServicePorts(service: Service, family: Family, options: ServicePortOptions): ServicePort[] {
+  const clusterIP = clusterIPOf(service, family);
+  if (clusterIP === undefined) return [];
+  const shared = buildShared(service, family, options);
+  const byKey = new Map<string, ServicePort>();
+  for (const spec of service.spec?.ports ?? []) {
+    const port = buildPort({ ...shared, clusterIP, family }, spec, options);
+    if (port !== undefined) byKey.set(port.key, port);
+  }
+  return [...byKey.values()];
+}
+
+/** True for Services that no proxy handles: headless, without address yet, or ExternalName. */
+export function isProxied(service: Service): boolean {
+  const { clusterIP, type } = service.spec ?? {};
+  return clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None' && type !== 'ExternalName';
+}
+
+function clusterIPOf(service: Service, family: Family): string | undefined {
+  if (!isProxied(service)) return undefined;
+  const { clusterIP = '', clusterIPs = [], ipFamilies = [] } = service.spec ?? {};
+  const wanted = family === 'ipv4' ? 'IPv4' : 'IPv6';
+  const text = ipFamilies.length === 0 ? clusterIP : clusterIPs[ipFamilies.indexOf(wanted)];
+  if (text === undefined || familyOf(text) !== family) return undefined;
+  return canonicalAddress(text);
+}
+
+type Shared = Omit<
+  ServicePort,
+  'key' | 'portName' | 'text' | 'protocol' | 'port' | 'nodePort' | 'clusterIP' | 'family'
+> & {
+  readonly isExternalKind: boolean;
+};
+
+function buildShared(service: Service, family: Family, options: ServicePortOptions): Shared {
+  const { metadata, spec = {} } = service;
+  const externalIPs = addressesOf(spec.externalIPs ?? [], family, (value) =>
+    options.onInvalid?.('spec.externalIPs', value),
+  );
+  const type = spec.type ?? 'ClusterIP';
+  const isExternalKind =
+    type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0);
+  const externalPolicyLocal = isExternalKind && spec.externalTrafficPolicy === 'Local';
+  const internalPolicyLocal = spec.internalTrafficPolicy === 'Local';
+  return {
+    namespace: metadata?.namespace ?? '',
+    name: metadata?.name ?? '',
+    externalIPs,
+    loadBalancerVIPs: vipsOf(service, family, options),
+    loadBalancerSourceRanges: rangesOf(spec.loadBalancerSourceRanges ?? [], family, options),
+    affinitySeconds:
+      spec.sessionAffinity === 'ClientIP'
+        ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_DEFAULT_SECONDS)
+        : 0,
+    externalPolicyLocal,
+    internalPolicyLocal,
+    healthCheckNodePort: type === 'LoadBalancer' && externalPolicyLocal ? (spec.healthCheckNodePort ?? 0) : 0,
+    hintsAnnotation: hintsAnnotationOf(metadata?.annotations ?? {}),
+    balancing: balancingOf(metadata?.annotations?.[BALANCING_ANNOTATION], options),
+    isExternalKind,
+    externallyAccessible: false,
+    usesClusterEndpoints: false,
+    usesLocalEndpoints: false,
+  };
+}
+
+function buildPort(
+  shared: Shared & { readonly clusterIP: string; readonly family: Family },
+  spec: ServicePortSpec,
+  options: ServicePortOptions,
+): ServicePort | undefined {
+  const { isExternalKind: _, ...facts } = shared;
+  const protocol = protocolOf(spec.protocol);
+  if (protocol === undefined || !isPort(spec.port)) {
+    options.onInvalid?.('spec.ports', `${spec.port}/${spec.protocol}`);
+    return undefined;
+  }
+  const nodePort = spec.nodePort ?? 0;
+  const portName = spec.name ?? '';
+  const externallyAccessible = nodePort !== 0 || facts.loadBalancerVIPs.length > 0 || facts.externalIPs.length > 0;
+  return {
+    ...facts,
+    key: servicePortKey(facts, portName, protocol),
+    portName,
+    text: servicePortText(facts, portName),
+    protocol,
+    port: spec.port,
+    nodePort,
+    externallyAccessible,
+    usesClusterEndpoints: !facts.internalPolicyLocal || externallyAccessible,
+    usesLocalEndpoints: facts.internalPolicyLocal || (facts.externalPolicyLocal && externallyAccessible),
+  };
+}
+
+/** The protocol in lower case, TCP when unset; undefined when it is none that a Service may have. */
+export function protocolOf(text: string | undefined): Protocol | undefined {
+  const lower = (text ?? 'TCP').toLowerCase();
+  return lower === 'tcp' || lower === 'udp' || lower === 'sctp' ? lower : undefined;
+}
+
+/** True for 1 to 65535. */
+export function isPort(port: number | undefined): port is number {
+  return port !== undefined && Number.isInteger(port) && port > 0 && port < 65_536;
+}
+
+function addressesOf(texts: readonly string[], family: Family, onInvalid: (value: string) => void): string[] {
+  return texts.flatMap((text) => {
+    const address = canonicalAddress(text);
+    if (address === undefined && text.trim() !== '') onInvalid(text);
+    return address !== undefined && familyOf(address) === family ? [address] : [];
+  });
+}
+
+function vipsOf(service: Service, family: Family, options: ServicePortOptions): string[] {
+  const ingress = service.status?.loadBalancer?.ingress ?? [];
+  const ips = ingress
+    .filter(({ ip, ipMode }) => ip && (!options.loadBalancerIPMode || ipMode === undefined || ipMode === 'VIP'))
+    .map(({ ip = '' }) => ip);
+  return addressesOf(ips, family, (value) => options.onInvalid?.('status.loadBalancer.ingress', value));
+}
+
+function rangesOf(texts: readonly string[], family: Family, options: ServicePortOptions): string[] {
+  return texts.flatMap((text) => {
+    const trimmed = text.trim();
+    const prefix = trimmed.includes('/') ? parsePrefix(trimmed) : undefined;
+    if (prefix === undefined && trimmed !== '') options.onInvalid?.('spec.loadBalancerSourceRanges', text);
+    return prefix?.family === family ? [printPrefix(prefix)] : [];
+  });
+}
+
+// The older key wins, as in kube-proxy.
+function hintsAnnotationOf(annotations: Readonly<Record<string, string>>): string {
+  return (
+    annotations['service.kubernetes.io/topology-aware-hints'] ??
+    annotations['service.kubernetes.io/topology-mode'] ??
+    ''
+  );
+}
+
+function balancingOf(value: string | undefined, options: ServicePortOptions): Balancing | undefined {
+  if (value === 'random' || value === 'round-robin') return value;
+  if (value !== undefined) options.onInvalid?.(`metadata.annotations[${BALANCING_ANNOTATION}]`, value);
+  return undefined;
+}
