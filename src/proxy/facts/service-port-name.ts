@@ -1,4 +1,4 @@
-import type { Protocol } from './service-port.ts';
+import type { Protocol } from './protocol.ts';
 
 interface NamespacedName {
   readonly namespace: string;

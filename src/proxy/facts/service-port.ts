@@ -1,9 +1,8 @@
 import type { Service, ServicePort as ServicePortSpec } from '../../kube/generated/types.ts';
 import { canonicalAddress, familyOf, parsePrefix, printPrefix } from '../../netfilter/address.ts';
 import type { Family } from '../../netfilter/runner.ts';
+import { isPort, type Protocol, protocolOf } from './protocol.ts';
 import { servicePortKey, servicePortText } from './service-port-name.ts';
-
-export type Protocol = 'tcp' | 'udp' | 'sctp';
 
 /** How a new connection picks its endpoint: `random` as kube-proxy does, or each in turn. */
 export type Balancing = 'random' | 'round-robin';
@@ -152,17 +151,6 @@ function buildPort(
     usesClusterEndpoints: !facts.internalPolicyLocal || externallyAccessible,
     usesLocalEndpoints: facts.internalPolicyLocal || (facts.externalPolicyLocal && externallyAccessible),
   };
-}
-
-/** The protocol in lower case, TCP when unset; undefined when it is none that a Service may have. */
-export function protocolOf(text: string | undefined): Protocol | undefined {
-  const lower = (text ?? 'TCP').toLowerCase();
-  return lower === 'tcp' || lower === 'udp' || lower === 'sctp' ? lower : undefined;
-}
-
-/** True for 1 to 65535. */
-export function isPort(port: number | undefined): port is number {
-  return port !== undefined && Number.isInteger(port) && port > 0 && port < 65_536;
 }
 
 function addressesOf(texts: readonly string[], family: Family, onInvalid: (value: string) => void): string[] {
