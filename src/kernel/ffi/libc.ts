@@ -1,0 +1,98 @@
+import { createRequire } from 'node:module';
+import { TowtankError } from '../../errors/towtank-error.ts';
+
+/** The C functions that towtank calls. Buffers are passed by address; each returns -1 and sets errno on failure. */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  listen(fd: number, backlog: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
+  send(fd: number, data: Uint8Array, length: number, flags: number): number;
+  sendto(
+    fd: number,
+    data: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ): number;
+  recv(fd: number, data: Uint8Array, length: number, flags: number): number;
+  setns(fd: number, type: number): number;
+  unshare(flags: number): number;
+  mount(source: string, target: string, type: string | null, flags: number, data: string | null): number;
+  umount2(target: string, flags: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  sethostname(name: string, length: number): number;
+  prctl(option: number, argument: number, third: number, fourth: number, fifth: number): number;
+  errno(): number;
+}
+
+const declarations = [
+  'int socket(int domain, int type, int protocol)',
+  'int bind(int fd, const void *address, uint32_t length)',
+  'int listen(int fd, int backlog)',
+  'int connect(int fd, const void *address, uint32_t length)',
+  'int getsockname(int fd, void *address, void *length)',
+  'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
+  'int getsockopt(int fd, int level, int option, void *value, void *length)',
+  'long send(int fd, const void *data, size_t length, int flags)',
+  'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
+  'long recv(int fd, void *data, size_t length, int flags)',
+  'int setns(int fd, int type)',
+  'int unshare(int flags)',
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+  'int umount2(const char *target, int flags)',
+  // Variadic in C; the three used forms pass one integer or pointer, which the 64-bit Linux ABIs pass alike.
+  'int fcntl(int fd, int command, long argument)',
+  'int ioctl(int fd, unsigned long request, void *argument)',
+  'int sethostname(const char *name, size_t length)',
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+] as const;
+
+let loaded: Libc | undefined;
+let failure: unknown;
+
+/** The C library of this process, loaded on the first call. Throws ERR_MISSING_KERNEL_FEATURE where koffi does not load. */
+export function libc(): Libc {
+  if (loaded !== undefined) return loaded;
+  try {
+    loaded = load();
+  } catch (cause) {
+    failure = cause;
+    throw new TowtankError({
+      code: 'ERR_MISSING_KERNEL_FEATURE',
+      message: `koffi, which calls the C library, does not load on ${process.platform}-${process.arch}`,
+      hint: 'install with optional npm packages (npm ci without --omit=optional); prebuilt for x64 and arm64, glibc and musl',
+      cause,
+    });
+  }
+  return loaded;
+}
+
+/** Whether `libc` can be used here; loads it as a side effect. */
+export function isLibcAvailable(): boolean {
+  if (loaded !== undefined) return true;
+  if (failure !== undefined || process.env.TOWTANK_KOFFI === 'off') return false;
+  try {
+    libc();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// `load(null)` opens the running program itself, which has the C library in it: no file name to guess, glibc and musl alike.
+function load(): Libc {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const library = koffi.load(null);
+  const functions: Record<string, unknown> = { errno: () => koffi.errno() };
+  for (const declaration of declarations) {
+    const name = /(\w+)\(/.exec(declaration)?.[1];
+    if (name !== undefined) functions[name] = library.func(declaration);
+  }
+  return functions as unknown as Libc;
+}

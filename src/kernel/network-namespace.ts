@@ -1,0 +1,168 @@
+import { closeSync, mkdirSync, openSync, rmSync, stat, writeFileSync } from 'node:fs';
+import { SystemCallError } from '../errors/system-call-error.ts';
+import { TowtankError } from '../errors/towtank-error.ts';
+import { AF_INET, CLONE_NEWNET, IFF_UP, MNT_DETACH, MS_BIND, SIOCSIFFLAGS, SOCK_DGRAM } from './ffi/constants.ts';
+import { openSocket, systemCall } from './ffi/system-calls.ts';
+
+/** Where namespaces have their names, as `ip netns` looks for them; private to the sandbox. */
+export const netnsDirectory = '/run/netns';
+
+const threadNamespace = '/proc/thread-self/ns/net';
+// Links made later in a namespace take these: addresses usable at once (no duplicate address detection), no router
+// solicitations, no address of the kernel's own choice. Duplicate detection alone doubles the time a lab takes to build.
+const quietIpv6 = { accept_dad: '0', router_solicitations: '0', addr_gen_mode: '1', accept_ra: '0' } as const;
+
+let born: NetworkNamespace | undefined;
+let entered: NetworkNamespace | undefined;
+
+/** A network namespace of the sandbox, held by an open descriptor and named under /run/netns. */
+export class NetworkNamespace implements AsyncDisposable {
+  readonly name: string;
+  readonly fd: number;
+  /** A path that programs of the sandbox can open to enter it. */
+  readonly path: string;
+  #deleted = false;
+
+  private constructor(name: string, fd: number, path: string) {
+    this.name = name;
+    this.fd = fd;
+    this.path = path;
+  }
+
+  /** Makes a namespace with `lo` up and quiet IPv6. Throws ERR_SYSCALL (EEXIST) when the name is taken. */
+  static create(name: string): NetworkNamespace {
+    checkName(name);
+    const before = entered ?? NetworkNamespace.current();
+    const path = reserveName(name);
+    try {
+      systemCall('unshare', [CLONE_NEWNET], { subject: 'network', netns: name });
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
+    try {
+      configureNewNamespace();
+      const fd = openSync(threadNamespace, 'r');
+      return new NetworkNamespace(name, fd, bindName(path, fd));
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    } finally {
+      enter(before);
+    }
+  }
+
+  /** The namespace that the process was born in: in the sandbox, the one that holds the fabric. */
+  static current(): NetworkNamespace {
+    if (born === undefined) {
+      startThreadPool();
+      born = new NetworkNamespace('root', openSync(threadNamespace, 'r'), `/proc/${process.pid}/ns/net`);
+    }
+    return born;
+  }
+
+  /**
+   * Runs `callback` with this thread inside the namespace and returns what it returns. Only what `callback` does before it
+   * returns is inside: it throws ERR_INTERNAL if `callback` returns a promise.
+   */
+  run<T>(callback: () => T): T {
+    if (this.#deleted) throw internalError(`network namespace ${this.name} is deleted`);
+    const before = entered ?? NetworkNamespace.current();
+    if (before === this) return rejectPromise(callback(), this.name);
+    enter(this);
+    try {
+      return rejectPromise(callback(), this.name);
+    } finally {
+      enter(before);
+    }
+  }
+
+  /** Gives the namespace up; the kernel removes its links and rules once no process is left in it. Repeating it is harmless. */
+  delete(): void {
+    if (this.#deleted) return;
+    this.#deleted = true;
+    if (this.path.startsWith(netnsDirectory)) {
+      systemCall('umount2', [this.path, MNT_DETACH], { subject: this.path });
+      rmSync(this.path, { force: true });
+    }
+    closeSync(this.fd);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.delete();
+  }
+}
+
+function checkName(name: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/.test(name)) {
+    throw new TowtankError({ code: 'ERR_USAGE', message: `'${name}' is not a name for a network namespace` });
+  }
+}
+
+function internalError(message: string): TowtankError {
+  return new TowtankError({ code: 'ERR_INTERNAL', message });
+}
+
+function rejectPromise<T>(result: T, name: string): T {
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => {});
+  throw internalError(`code run in network namespace ${name} is asynchronous and would go on outside of it`);
+}
+
+function enter(namespace: NetworkNamespace): void {
+  systemCall('setns', [namespace.fd, CLONE_NEWNET], { subject: `network namespace ${namespace.name}` });
+  entered = namespace === born ? undefined : namespace;
+}
+
+// Threads of libuv's pool keep the network namespace of the thread that first uses the pool, for good: it must be born before
+// the first entry into another one. All of its threads start on the first use.
+function startThreadPool(): void {
+  stat('/', () => {});
+}
+
+function reserveName(name: string): string {
+  mkdirSync(netnsDirectory, { recursive: true });
+  const path = `${netnsDirectory}/${name}`;
+  try {
+    closeSync(openSync(path, 'wx', 0o444));
+  } catch (error) {
+    const errno = (error as NodeJS.ErrnoException).errno;
+    if (errno === undefined) throw error;
+    throw new SystemCallError({ syscall: 'open', errno: -errno, subject: path });
+  }
+  return path;
+}
+
+// Where mounting is refused (a container under AppArmor) the namespace lives without a name, by its descriptor.
+function bindName(path: string, fd: number): string {
+  try {
+    systemCall('mount', [threadNamespace, path, null, MS_BIND, null], { subject: path });
+    return path;
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || (error.errno !== 'EPERM' && error.errno !== 'EACCES')) throw error;
+    rmSync(path, { force: true });
+    return `/proc/${process.pid}/fd/${fd}`;
+  }
+}
+
+function configureNewNamespace(): void {
+  for (const [key, value] of Object.entries(quietIpv6)) writeIfPresent(`/proc/sys/net/ipv6/conf/default/${key}`, value);
+  const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
+  try {
+    const loopback = Buffer.alloc(40);
+    loopback.write('lo');
+    loopback.writeUInt16LE(IFF_UP, 16);
+    systemCall('ioctl', [fd, SIOCSIFFLAGS, loopback], { subject: 'lo up' });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+// A kernel booted with ipv6.disable=1 has none of these, and nothing to keep quiet.
+function writeIfPresent(path: string, value: string): void {
+  try {
+    writeFileSync(path, value);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
