@@ -90,6 +90,7 @@ export interface StoreWatch extends Disposable {
 /** Everything a store holds at one revision, independent of the engine. */
 export interface StoreSnapshot {
   readonly revision: number;
+  readonly leases: readonly { readonly id: string; readonly ttlSeconds: number }[];
   readonly entries: Iterable<KeyValue> | AsyncIterable<KeyValue>;
 }
 
