@@ -1,0 +1,88 @@
+import type { ProxyMode } from '../config/cluster-config.ts';
+
+/** Where a command runs: in a pod's container, on a node, or at the outside client. */
+export type Target =
+  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string; readonly container?: string | undefined }
+  | { readonly kind: 'node'; readonly name: string }
+  | { readonly kind: 'client' };
+
+/** First line of an exec connection, as JSON; after it both sides speak frames. */
+export interface ExecRequest {
+  readonly target: Target;
+  readonly command: readonly string[];
+  readonly tty: boolean;
+  readonly stdin: boolean;
+}
+
+/** What ends an exec: how the command ended, or why it never ran. */
+export type ExecResult = { readonly exitCode: number } | { readonly error: WireError };
+
+/** An error as it crosses the socket. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+/** Channels of exec frames, numbered as Kubernetes' v5.channel.k8s.io numbers them. */
+export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, result: 3, resize: 4, stdinEnd: 255 } as const;
+
+/** An HTTP request that the supervisor makes from somewhere in the cluster's network. */
+export interface FetchRequest {
+  readonly from: Target;
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  /** Milliseconds until the request counts as failed. */
+  readonly timeoutMs: number;
+}
+
+export interface FetchResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface ApplyResult {
+  readonly kind: string;
+  readonly namespace?: string | undefined;
+  readonly name: string;
+  readonly outcome: 'created' | 'configured' | 'unchanged';
+}
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly addresses: readonly string[];
+  readonly podCIDRs: readonly string[];
+  readonly proxyMode: ProxyMode;
+  readonly pods: number;
+}
+
+export interface ComponentStatus {
+  readonly name: string;
+  readonly healthy: boolean;
+  readonly message: string;
+}
+
+/** What `towtank status` shows. */
+export interface ClusterStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly apiServer: string;
+  readonly uptimeSeconds: number;
+  readonly memoryBytes: number;
+  readonly nodes: readonly NodeStatus[];
+  readonly pods: { readonly total: number; readonly ready: number };
+  readonly services: number;
+  readonly clusterDNS: readonly string[];
+  readonly outsideClient: readonly string[];
+  readonly components: readonly ComponentStatus[];
+}
+
+/** One line on the progress pipe while a cluster starts. */
+export type StartMessage =
+  | { readonly type: 'step'; readonly name: string; readonly ms: number }
+  | { readonly type: 'ready'; readonly kubeconfig: string }
+  | { readonly type: 'failed'; readonly error: WireError };

@@ -1,0 +1,155 @@
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../errors/towtank-error.ts';
+
+/** What a running cluster leaves in its folder so that later commands find it. */
+export interface ClusterRecord {
+  readonly name: string;
+  /** Process of `unshare` on the host; its death takes everything with it. */
+  readonly outerPid: number;
+  /** Start time of outerPid in clock ticks (field 22 of /proc/PID/stat): tells a reused pid from ours. */
+  readonly startTicks: string;
+  /** The supervisor as the host numbers it: pid 1 of the sandbox. */
+  readonly innerPid: number;
+  readonly apiPort: number;
+  readonly version: string;
+  readonly createdAt: string;
+}
+
+/** The paths of one cluster. Everything that towtank writes outside the kernel is below `folder`. */
+export interface ClusterPaths {
+  readonly folder: string;
+  readonly record: string;
+  readonly kubeconfig: string;
+  readonly log: string;
+  readonly socket: string;
+}
+
+// sun_path holds 108 bytes with its terminating zero.
+const LONGEST_SOCKET_PATH = 107;
+
+/** $TOWTANK_STATE_DIR, or $XDG_STATE_HOME/towtank, or ~/.local/state/towtank. */
+export function stateDir(env: NodeJS.ProcessEnv = process.env): string {
+  return (
+    env['TOWTANK_STATE_DIR'] || join(env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local/state'), 'towtank')
+  );
+}
+
+export function clusterPaths(name: string, root = stateDir()): ClusterPaths {
+  const folder = join(root, 'clusters', name);
+  const file = (base: string): string => join(folder, base);
+  return {
+    folder,
+    record: file('cluster.json'),
+    kubeconfig: file('kubeconfig'),
+    log: file('supervisor.log'),
+    socket: file('control.sock'),
+  };
+}
+
+/** Makes the folder (mode 0700). Throws ERR_STATE_DIR when it cannot be written or its path is too long for a socket. */
+export function makeClusterFolder(paths: ClusterPaths): void {
+  const hint = 'set TOWTANK_STATE_DIR to a short path on a disk with room that you may write to';
+  if (Buffer.byteLength(paths.socket) > LONGEST_SOCKET_PATH) {
+    throw new UserError({
+      code: 'ERR_STATE_DIR',
+      message: `the path ${paths.socket} is longer than a socket's name may be (${LONGEST_SOCKET_PATH} bytes)`,
+      hint,
+    });
+  }
+  try {
+    mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
+    accessSync(paths.folder, constants.W_OK);
+  } catch (cause) {
+    throw new UserError({
+      code: 'ERR_STATE_DIR',
+      message: `the state folder ${paths.folder} cannot be used: ${(cause as Error).message}`,
+      hint,
+      cause,
+    });
+  }
+}
+
+/** Writes whole or not at all. */
+export function writeWhole(path: string, text: string, mode = 0o600): void {
+  const partial = `${path}.partial`;
+  try {
+    writeFileSync(partial, text, { mode });
+    renameSync(partial, path);
+  } catch (cause) {
+    rmSync(partial, { force: true });
+    throw new UserError({
+      code: 'ERR_STATE_DIR',
+      message: `cannot write ${path}: ${(cause as Error).message}`,
+      hint: 'free some room, or set TOWTANK_STATE_DIR to another disk',
+      cause,
+    });
+  }
+}
+
+/** The record of a cluster that runs, or undefined; the leftovers of one that was killed are removed. */
+export function findRunning(name: string, root = stateDir()): ClusterRecord | undefined {
+  const paths = clusterPaths(name, root);
+  const record = readRecord(paths.record);
+  if (record && startTicksOf(record.outerPid) === record.startTicks) return record;
+  if (record) rmSync(paths.folder, { recursive: true, force: true });
+  return undefined;
+}
+
+/** All running clusters of this state folder, by name. */
+export function listRunning(root = stateDir()): readonly ClusterRecord[] {
+  let names: string[] = [];
+  try {
+    names = readdirSync(join(root, 'clusters')).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return names.flatMap((name) => findRunning(name, root) ?? []);
+}
+
+/** Field 22 of /proc/PID/stat, or undefined when there is no such process or it is a zombie. */
+export function startTicksOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    // No such process: the answer is undefined.
+    return undefined;
+  }
+}
+
+function readRecord(path: string): ClusterRecord | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new UserError({
+      code: 'ERR_STATE_DIR',
+      message: `cannot read ${path}: ${(error as Error).message}`,
+      hint: 'was the cluster started by another user?',
+      cause: error,
+    });
+  }
+  try {
+    return JSON.parse(text) as ClusterRecord;
+  } catch (cause) {
+    throw new UserError({
+      code: 'ERR_STATE_DIR',
+      message: `${path} is not JSON`,
+      hint: `remove the folder ${join(path, '..')}`,
+      cause,
+    });
+  }
+}
