@@ -45,6 +45,8 @@ export type Match =
       readonly list: string;
       readonly seconds?: number | undefined;
       readonly reap?: boolean | undefined;
+      /** iptables-save always prints it; all ones keeps every client apart. */
+      readonly mask?: string | undefined;
       readonly not?: boolean;
     }
   /** `-m physdev --physdev-is-in`. */
