@@ -12,6 +12,8 @@ export interface EndpointSelection {
   readonly reachable: readonly Endpoint[];
   /** Something usable exists anywhere: decides reject (nothing) or drop (nothing here). */
   readonly hasAny: boolean;
+  /** How many endpoints the ServicePort has, usable or not: what decides about the large-cluster mode. */
+  readonly total: number;
 }
 
 /** A ServicePort with the endpoints that this node uses for it: the unit that rules are built from. */
@@ -66,6 +68,7 @@ export function selectEndpoints(
     local,
     reachable: union(unique, cluster, local),
     hasAny: ready.length > 0 || leaving.length > 0,
+    total: unique.length,
   };
 }
 

@@ -1,0 +1,67 @@
+import type { EndpointSlice, Endpoint as EndpointSpec } from '../../kube/generated/types.ts';
+import { canonicalAddress, familyOf, joinHostPort } from '../../netfilter/address.ts';
+import type { Family } from '../../netfilter/runner.ts';
+import type { Endpoint } from './endpoint.ts';
+import { isPort, type Protocol, protocolOf } from './protocol.ts';
+
+/** Name of the label that ties a slice to its Service. */
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+
+/** What proxies keep of one EndpointSlice. */
+export interface SliceFacts {
+  readonly family: Family;
+  /** `namespace/name` of the Service. */
+  readonly service: string;
+  readonly ports: readonly { readonly name: string; readonly protocol: Protocol; readonly port: number }[];
+  /** Endpoints without port. */
+  readonly hosts: readonly Omit<Endpoint, 'port' | 'address'>[];
+}
+
+/** Told of each address that is skipped. `wrongFamily`: it is valid, but not of the slice's addressType. */
+export type SkippedAddress = (address: string, why: 'invalid' | 'wrongFamily') => void;
+
+/** Reads an EndpointSlice; undefined when it belongs to no Service or holds host names. */
+export function readSlice(slice: EndpointSlice, onSkipped: SkippedAddress): SliceFacts | undefined {
+  const name = slice.metadata?.labels?.[SERVICE_NAME_LABEL];
+  const family = slice.addressType === 'IPv4' ? 'ipv4' : slice.addressType === 'IPv6' ? 'ipv6' : undefined;
+  if (!name || family === undefined) return undefined;
+  return {
+    family,
+    service: `${slice.metadata?.namespace ?? ''}/${name}`,
+    ports: (slice.ports ?? []).flatMap(({ name: portName, protocol: text, port }) => {
+      const protocol = protocolOf(text);
+      return portName === undefined || portName === null || protocol === undefined || !isPort(port)
+        ? []
+        : [{ name: portName, protocol, port }];
+    }),
+    hosts: (slice.endpoints ?? []).flatMap((endpoint) => readHost(endpoint, family, onSkipped) ?? []),
+  };
+}
+
+// Only the first address counts: the API reserves the others.
+function readHost(
+  { addresses, conditions = {}, hints, nodeName }: EndpointSpec,
+  family: Family,
+  onSkipped: SkippedAddress,
+): SliceFacts['hosts'][number] | undefined {
+  const text = addresses[0] ?? '';
+  const ip = canonicalAddress(text);
+  if (ip === undefined || familyOf(ip) !== family) {
+    onSkipped(text, ip === undefined ? 'invalid' : 'wrongFamily');
+    return undefined;
+  }
+  return {
+    ip,
+    nodeName: nodeName ?? undefined,
+    ready: conditions.ready ?? true,
+    serving: conditions.serving ?? true,
+    terminating: conditions.terminating ?? false,
+    zoneHints: (hints?.forZones ?? []).map((zone) => zone.name),
+    nodeHints: (hints?.forNodes ?? []).map((node) => node.name),
+  };
+}
+
+/** The endpoint of a host at one port. */
+export function endpointAt(host: SliceFacts['hosts'][number], port: number): Endpoint {
+  return { ...host, port, address: joinHostPort(host.ip, port) };
+}
