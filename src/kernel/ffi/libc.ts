@@ -26,6 +26,7 @@ export interface Libc {
   umount2(target: string, flags: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
+  fchdir(fd: number): number;
   sethostname(name: string, length: number): number;
   prctl(option: number, argument: number, third: number, fourth: number, fifth: number): number;
   errno(): number;
@@ -49,6 +50,7 @@ const declarations = [
   // Variadic in C; the three used forms pass one integer or pointer, which the 64-bit Linux ABIs pass alike.
   'int fcntl(int fd, int command, long argument)',
   'int ioctl(int fd, unsigned long request, void *argument)',
+  'int fchdir(int fd)',
   'int sethostname(const char *name, size_t length)',
   'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
 ] as const;

@@ -1,0 +1,38 @@
+import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
+import type { NetworkNamespace } from '../network-namespace.ts';
+import { type IptablesBackend, iptablesProgram } from './iptables-programs.ts';
+import { commandError, type KernelCommand, runKernelCommand, succeed } from './kernel-command.ts';
+
+export interface IptablesRunnerOptions {
+  /** `auto` takes what the machine's own `iptables` is. */
+  readonly backend: IptablesBackend | 'auto';
+}
+
+// iptables-restore -w: how long to wait for another iptables of the same node, in seconds.
+const lockWait = '5';
+
+/** Makes the runner of one node's iptables rules, both families. Its methods reject with KernelCommandError. */
+export function createIptablesRunner(netns: NetworkNamespace, options: IptablesRunnerOptions): IptablesRunner {
+  // Legacy iptables of all namespaces would wait for each other on the one /run/xtables.lock.
+  const env = { XTABLES_LOCKFILE: `/run/xtables-${netns.name}.lock` };
+  const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
+    return { netns, env, command: [iptablesProgram(options.backend, family, tool), ...args] };
+  };
+  return {
+    async restore(family, text, { noflush, counters = false }) {
+      const args = ['-w', lockWait, ...(noflush ? ['--noflush'] : []), ...(counters ? ['--counters'] : [])];
+      await succeed({ ...command(family, '-restore', args), input: text });
+    },
+    async save(family, table) {
+      return await succeed(command(family, '-save', table === undefined ? [] : ['-t', table]));
+    },
+    async run(family, args) {
+      const call = command(family, '', ['-w', lockWait, ...args]);
+      const result = await runKernelCommand(call);
+      const { exitCode, stdout, stderr } = result;
+      const checks = args.includes('-C') || args.includes('--check');
+      if (exitCode === 0 || (exitCode === 1 && checks)) return { exitCode, stdout, stderr };
+      throw commandError(call, result);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { KernelCommandError } from '../../errors/kernel-command-error.ts';
+import type { NetworkNamespace } from '../network-namespace.ts';
+import { administratorSearchPath } from '../programs/find-executable.ts';
+import { type ProgramResult, runProgram } from '../programs/run-program.ts';
+
+export interface KernelCommand {
+  readonly netns: NetworkNamespace;
+  readonly command: readonly string[];
+  /** What the program reads on its standard input. */
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a program that speaks to the kernel; any exit status resolves. Throws ERR_MISSING_PROGRAM with the package's name. */
+export async function runKernelCommand({ netns, command, input, env }: KernelCommand): Promise<ProgramResult> {
+  // Error texts are read by our own parsers and tests: always in English.
+  const environment = { PATH: administratorSearchPath(), LC_ALL: 'C', ...env };
+  return await runProgram({ command, netns, env: environment }, input);
+}
+
+/** The same, rejecting with KernelCommandError when the exit status is not 0. */
+export async function succeed(kernelCommand: KernelCommand): Promise<string> {
+  const result = await runKernelCommand(kernelCommand);
+  if (result.exitCode !== 0) throw commandError(kernelCommand, result);
+  return result.stdout;
+}
+
+/** The error of a command that ended with a status it should not have. */
+export function commandError({ netns, command }: KernelCommand, result: ProgramResult): KernelCommandError {
+  const { exitCode, signal } = result;
+  const stderr = result.stderr || (signal === undefined ? result.stdout : `ended by ${signal}`);
+  return new KernelCommandError({ command: command.join(' '), netns: netns.name, exitCode, stderr });
+}
