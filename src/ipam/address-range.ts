@@ -1,4 +1,4 @@
-import { TowtankError, UserError } from '../errors/towtank-error.ts';
+import { UserError } from '../errors/towtank-error.ts';
 import { type IPFamily, parseAddress, printAddress } from './address.ts';
 import { type CIDR, parseCIDR, printCIDR } from './cidr.ts';
 import { type BandedRange, clusterIPStaticBand, pickFree } from './pick-free.ts';
@@ -33,23 +33,19 @@ export function parseAddressRange(text: string): AddressRange {
   return { cidr, family: cidr.family, base, size, staticBand: clusterIPStaticBand(sizeForBand(cidr)) };
 }
 
-/** The address as canonical text when it may be handed out; throws TowtankError ERR_NOT_IN_RANGE in the real server's words. */
-export function addressInRange(range: AddressRange, address: string): string {
+/** Why an address may not be handed out, in the real server's words; undefined when it may. */
+export function addressRangeProblem(range: AddressRange, address: string): string | undefined {
   const parsed = parseAddress(address);
   const offset = parsed?.family === range.family ? parsed.value - range.base : -1n;
-  if (parsed === undefined || offset < 0n || offset >= range.size) {
-    throw new TowtankError({
-      code: 'ERR_NOT_IN_RANGE',
-      message: `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${printCIDR(range.cidr)}`,
-    });
-  }
-  return printAddress(parsed);
+  if (offset >= 0n && offset < range.size) return undefined;
+  return `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${printCIDR(range.cidr)}`;
 }
 
-/** A free address of the range, dynamic band first. Throws TowtankError ERR_RANGE_FULL. */
-export function pickAddress(range: AddressRange, { isFree, random }: PickAddressOptions): string {
+/** A free address of the range, dynamic band first; undefined when the range is full. */
+export function pickAddress(range: AddressRange, { isFree, random }: PickAddressOptions): string | undefined {
   const text = (offset: bigint): string => printAddress({ family: range.family, value: range.base + offset });
-  return text(pickFree(range, { random, isFree: (offset) => isFree(text(offset)) }));
+  const offset = pickFree(range, { random, isFree: (candidate) => isFree(text(candidate)) });
+  return offset === undefined ? undefined : text(offset);
 }
 
 // Upstream sizes the static band by the whole block, network and broadcast address included.

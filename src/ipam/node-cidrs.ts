@@ -1,4 +1,4 @@
-import { TowtankError, UserError } from '../errors/towtank-error.ts';
+import { UserError } from '../errors/towtank-error.ts';
 import { type CIDR, parseCIDR, printCIDR, subnetAt, subnetCount } from './cidr.ts';
 
 /** The cluster's pod range of one family and how long the prefix of each node's share is. */
@@ -31,15 +31,12 @@ export function nodeCIDRAt({ cidr, nodePrefixLength }: NodeCIDRRange, index: num
   return printCIDR(subnetAt(cidr, nodePrefixLength, index));
 }
 
-/** The lowest share for which `isFree` holds, in text. Throws TowtankError ERR_RANGE_FULL in the real controller's words. */
-export function pickNodeCIDR(range: NodeCIDRRange, isFree: (cidr: string) => boolean): string {
+/** The lowest share for which `isFree` holds, in text; undefined when there is none left. */
+export function pickNodeCIDR(range: NodeCIDRRange, isFree: (cidr: string) => boolean): string | undefined {
   const count = subnetCount(range.cidr, range.nodePrefixLength);
   for (let index = 0n; index < count; index++) {
     const share = printCIDR(subnetAt(range.cidr, range.nodePrefixLength, index));
     if (isFree(share)) return share;
   }
-  throw new TowtankError({
-    code: 'ERR_RANGE_FULL',
-    message: 'CIDR allocation failed; there are no remaining CIDRs left to allocate in the accepted range',
-  });
+  return undefined;
 }

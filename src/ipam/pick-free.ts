@@ -1,5 +1,3 @@
-import { TowtankError } from '../errors/towtank-error.ts';
-
 /** Randomness, injected: a number in [0, 1). */
 type Random = () => number;
 
@@ -26,11 +24,9 @@ export function nodePortStaticBand(ports: bigint): bigint {
   return staticBand({ size: ports, step: 32n, max: 128n });
 }
 
-/** The first free number: upper band before lower band, each searched in a circle. Throws TowtankError ERR_RANGE_FULL. */
-export function pickFree({ size, staticBand: band }: BandedRange, options: PickOptions): bigint {
-  const found = search(band, size, options) ?? search(0n, band, options);
-  if (found === undefined) throw new TowtankError({ code: 'ERR_RANGE_FULL', message: 'range is full' });
-  return found;
+/** The first free number: upper band before lower band, each searched in a circle. Undefined when the range is full. */
+export function pickFree({ size, staticBand: band }: BandedRange, options: PickOptions): bigint | undefined {
+  return search(band, size, options) ?? search(0n, band, options);
 }
 
 function staticBand({

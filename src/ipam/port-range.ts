@@ -1,4 +1,4 @@
-import { TowtankError, UserError } from '../errors/towtank-error.ts';
+import { UserError } from '../errors/towtank-error.ts';
 import { type BandedRange, nodePortStaticBand, pickFree } from './pick-free.ts';
 
 /** A range of ports for node ports. */
@@ -28,16 +28,14 @@ export function parsePortRange(text: string): PortRange {
   return { first, last, size, staticBand: nodePortStaticBand(size) };
 }
 
-/** Throws TowtankError ERR_NOT_IN_RANGE in the real server's words when the port may not be handed out. */
-export function requirePortInRange({ first, last }: PortRange, port: number): void {
-  if (port >= first && port <= last) return;
-  throw new TowtankError({
-    code: 'ERR_NOT_IN_RANGE',
-    message: `provided port is not in the valid range. The range of valid ports is ${first}-${last}`,
-  });
+/** Why a port may not be handed out, in the real server's words; undefined when it may. */
+export function portRangeProblem({ first, last }: PortRange, port: number): string | undefined {
+  if (port >= first && port <= last) return undefined;
+  return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
 }
 
-/** A free port, dynamic band first. Throws TowtankError ERR_RANGE_FULL. */
-export function pickPort(range: PortRange, { isFree, random }: PickPortOptions): number {
-  return range.first + Number(pickFree(range, { random, isFree: (offset) => isFree(range.first + Number(offset)) }));
+/** A free port, dynamic band first; undefined when the range is full. */
+export function pickPort(range: PortRange, { isFree, random }: PickPortOptions): number | undefined {
+  const offset = pickFree(range, { random, isFree: (candidate) => isFree(range.first + Number(candidate)) });
+  return offset === undefined ? undefined : range.first + Number(offset);
 }

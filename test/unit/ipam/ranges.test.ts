@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressInRange, parseAddressRange, pickAddress } from '../../../src/ipam/address-range.ts';
+import { addressRangeProblem, parseAddressRange, pickAddress } from '../../../src/ipam/address-range.ts';
 import { parseNodeCIDRRange, pickNodeCIDR } from '../../../src/ipam/node-cidrs.ts';
-import { parsePortRange, pickPort, requirePortInRange } from '../../../src/ipam/port-range.ts';
+import { parsePortRange, pickPort, portRangeProblem } from '../../../src/ipam/port-range.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
-
-const rangeFull = expect.objectContaining({ code: 'ERR_RANGE_FULL' });
 
 describe('ranges of cluster IPs', () => {
   // The table of KEP-3070.
@@ -26,13 +24,13 @@ describe('ranges of cluster IPs', () => {
   test('without randomness the dynamic band is filled in order, then the static band', () => {
     const range = parseAddressRange('10.96.0.0/27');
     const taken = new Set<string>();
-    for (let i = 0; i < 30; i++) taken.add(pickAddress(range, { isFree: (address) => !taken.has(address) }));
+    for (let i = 0; i < 30; i++) taken.add(pickAddress(range, { isFree: (address) => !taken.has(address) })!);
     const order = [...taken];
     expect(order[0]).toBe('10.96.0.17');
     expect(order[13]).toBe('10.96.0.30');
     expect(order[14]).toBe('10.96.0.1');
     expect(order[29]).toBe('10.96.0.16');
-    expect(() => pickAddress(range, { isFree: (address) => !taken.has(address) })).toThrow(rangeFull);
+    expect(pickAddress(range, { isFree: (address) => !taken.has(address) })).toBeUndefined();
   });
 
   test('with randomness every address is handed out once, the dynamic band first', () => {
@@ -44,7 +42,7 @@ describe('ranges of cluster IPs', () => {
         const isFree = (address: string): boolean => !taken.has(address);
         const dynamic = Number(range.size - range.staticBand);
         for (let i = 0; i < Number(range.size); i++) {
-          const offset = Number(pickAddress(range, { isFree, random }).split('.')[3]) - 1;
+          const offset = Number(pickAddress(range, { isFree, random })!.split('.')[3]) - 1;
           expect(offset >= Number(range.staticBand)).toBe(i < dynamic);
           taken.add(`10.96.0.${offset + 1}`);
         }
@@ -56,16 +54,16 @@ describe('ranges of cluster IPs', () => {
 
   test('an address outside is refused in the words of the real server', () => {
     const range = parseAddressRange('10.96.0.0/24');
-    expect(addressInRange(range, '10.96.0.1')).toBe('10.96.0.1');
+    expect(addressRangeProblem(range, '10.96.0.1')).toBeUndefined();
     for (const address of ['10.96.0.0', '10.96.0.255', '10.97.0.1', 'fd00::1']) {
-      expect(() => addressInRange(range, address)).toThrow(
+      expect(addressRangeProblem(range, address)).toBe(
         `the provided IP (${address}) is not in the valid range. The range of valid IPs is 10.96.0.0/24`,
       );
     }
   });
 
-  test('the last address of an IPv6 block may be handed out, and the text is canonical', () => {
-    expect(addressInRange(parseAddressRange('fd00::/112'), 'FD00::0:FFFF')).toBe('fd00::ffff');
+  test('the last address of an IPv6 block may be handed out', () => {
+    expect(addressRangeProblem(parseAddressRange('fd00::/112'), 'fd00::ffff')).toBeUndefined();
   });
 
   test('a /64 is no larger to search than a /24', () => {
@@ -85,13 +83,11 @@ describe('ranges of node ports', () => {
   });
 
   test('a full range says so', () => {
-    expect(() => pickPort(parsePortRange('30000-30001'), { isFree: () => false, random: seededRandom() })).toThrow(
-      rangeFull,
-    );
+    expect(pickPort(parsePortRange('30000-30001'), { isFree: () => false, random: seededRandom() })).toBeUndefined();
   });
 
   test('a port outside is refused in the words of the real server', () => {
-    expect(() => requirePortInRange(parsePortRange('30000-32767'), 80)).toThrow(
+    expect(portRangeProblem(parsePortRange('30000-32767'), 80)).toBe(
       'provided port is not in the valid range. The range of valid ports is 30000-32767',
     );
   });
@@ -106,7 +102,7 @@ describe('shares of the pod range', () => {
   });
 
   test('the range can run out', () => {
-    expect(() => pickNodeCIDR(parseNodeCIDRRange('10.244.0.0/23'), () => false)).toThrow(rangeFull);
+    expect(pickNodeCIDR(parseNodeCIDRRange('10.244.0.0/23'), () => false)).toBeUndefined();
   });
 
   test('a share must fit', () => {
