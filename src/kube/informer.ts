@@ -28,6 +28,7 @@ export class Informer<T extends KubeObject> implements Disposable {
   #failures = 0;
   #closed = false;
   #started = false;
+  #version = 0;
   hasSynced = false;
 
   constructor(client: KubeClient, clock: Clock, type: ResourceType<T>, options: ListOptions = {}) {
@@ -66,6 +67,11 @@ export class Informer<T extends KubeObject> implements Disposable {
     return this.#objects.size;
   }
 
+  /** The highest resourceVersion seen: every write of this kind up to it is in the cache (versions rise over all kinds). */
+  get resourceVersion(): number {
+    return this.#version;
+  }
+
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#retry?.[Symbol.dispose]();
@@ -77,6 +83,7 @@ export class Informer<T extends KubeObject> implements Disposable {
     try {
       const { items, resourceVersion } = await this.#client.list(this.type, this.#options);
       if (this.#closed) return;
+      this.#version = Math.max(this.#version, Number(resourceVersion) || 0);
       this.#replace(items);
       this.#failures = 0;
       this.#startWatch(resourceVersion);
@@ -100,6 +107,7 @@ export class Informer<T extends KubeObject> implements Disposable {
     let last = resourceVersion;
     const onEvent = (event: WatchEvent<T>): void => {
       last = event.object.metadata?.resourceVersion ?? last;
+      this.#version = Math.max(this.#version, Number(last) || 0);
       if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#set(keyOf(event.object), event.object);
       else if (event.type === 'DELETED') this.#set(keyOf(event.object), undefined);
       else if (event.type === 'ERROR') this.#relist();
