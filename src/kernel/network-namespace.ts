@@ -145,7 +145,8 @@ function bindName(path: string, fd: number): string {
   }
 }
 
-function configureNewNamespace(): void {
+/** Brings `lo` up and keeps IPv6 quiet in the namespace that this thread is in. */
+export function configureNewNamespace(): void {
   for (const [key, value] of Object.entries(quietIpv6)) writeIfPresent(`/proc/sys/net/ipv6/conf/default/${key}`, value);
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
   try {

@@ -1,0 +1,40 @@
+/** What decides how namespaces can be had. */
+export interface Privileges {
+  /** CAP_SYS_ADMIN and CAP_NET_ADMIN are in effect: no user namespace is needed. */
+  readonly administrator: boolean;
+}
+
+// Pid 1 of the sandbox. A shell, because orphans become its children and every wait of a shell buries whatever child has
+// died, while Node only waits for children it knows. When it ends, the kernel kills whatever is left in the sandbox.
+const init = `
+log=$1
+shift
+echo up
+exec >>"$log" 2>&1
+"$@" &
+child=$!
+trap 'kill -s TERM "$child"' TERM
+trap 'kill -s INT "$child"' INT
+wait "$child"
+status=$?
+while kill -s 0 "$child" 2>/dev/null; do
+  wait "$child"
+  status=$?
+done
+exit "$status"
+`;
+
+/** The words that start `command` in a sandbox of its own, its output appended to `logFile`; prints `up` when it exists. */
+export function sandboxCommand(
+  privileges: Privileges,
+  options: { readonly unshare: string; readonly logFile: string; readonly command: readonly string[] },
+): readonly string[] {
+  return [
+    options.unshare,
+    ...(privileges.administrator ? [] : ['--user', '--map-root-user']),
+    // Without --kill-child the sandbox would outlive a killed unshare; without a pid namespace processes would leak.
+    ...['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', '--mount-proc'],
+    ...['/bin/sh', '-c', init, 'towtank-init', options.logFile],
+    ...options.command,
+  ];
+}

@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** When a process started, in clock ticks since boot: with its pid, this names one process for good. Undefined when it is gone. */
+export function processStartTime(pid: number): string | undefined {
+  return statFields(pid)?.[21 - 2];
+}
+
+/** Pid of the first child of a process. */
+export function firstChild(pid: number): number | undefined {
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    if (statFields(Number(entry))?.[3 - 2] === String(pid)) return Number(entry);
+  }
+  return undefined;
+}
+
+// Field 2 is the program's name in parentheses and may hold anything; counting starts behind it, with field 3, the state.
+function statFields(pid: number): readonly string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
