@@ -55,7 +55,7 @@ export class StateTracker implements Disposable {
 
   /** The present state; what was pending is pending no more. */
   take(): StateChange {
-    const services = this.#pendingServices.union(this.#pendingEndpoints);
+    const services = new Set([...this.#pendingServices, ...this.#pendingEndpoints]);
     const triggerTimes = this.#triggerTimes;
     this.#pendingServices = new Set();
     this.#pendingEndpoints = new Set();

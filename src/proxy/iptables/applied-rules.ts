@@ -1,0 +1,69 @@
+import type { SelectedPort } from '../facts/select-endpoints.ts';
+import type { ProxyState } from '../proxy-backend.ts';
+import { isLargeCluster } from './large-cluster.ts';
+import { type AppliedPort, type RenderedPort, renderPort, toApplied } from './rendered-port.ts';
+import { type DispatchEdit, SharedChains } from './shared-chains.ts';
+
+/** The change of one ServicePort: from what is in the kernel to what is wanted. */
+export interface PortChange {
+  readonly key: string;
+  readonly previous: AppliedPort | undefined;
+  readonly current: RenderedPort | undefined;
+}
+
+/** What a proxy knows to be in the kernel: rules per ServicePort and the order of the shared chains. */
+export class AppliedRules {
+  readonly node: ProxyState['node'];
+  readonly shared = new SharedChains();
+  readonly #ports = new Map<string, AppliedPort>();
+
+  constructor(node: ProxyState['node']) {
+    this.node = node;
+  }
+
+  get ports(): ReadonlyMap<string, AppliedPort> {
+    return this.#ports;
+  }
+
+  /** Renders what is wanted of these ServicePorts. Keys that are in neither state are left out. */
+  plan(state: ProxyState, keys: Iterable<string>): PortChange[] {
+    const context = { node: state.node, largeCluster: isLargeCluster(state.ports.values()) };
+    const changes: PortChange[] = [];
+    for (const key of keys) {
+      const previous = this.#ports.get(key);
+      const wanted: SelectedPort | undefined = state.ports.get(key);
+      if (previous === undefined && wanted === undefined) continue;
+      changes.push({ key, previous, current: wanted && renderPort(wanted, context) });
+    }
+    return changes;
+  }
+
+  /** Takes over the order of the shared chains; the edits lead there. Undo with the same changes reversed. */
+  edit(changes: readonly PortChange[]): DispatchEdit[] {
+    return changes.flatMap(({ key, previous, current }) =>
+      this.shared.replace(key, previous?.dispatch ?? [], current?.dispatch ?? []),
+    );
+  }
+
+  /** Takes back what `edit` did. */
+  undo(changes: readonly PortChange[]): void {
+    for (const { key, previous, current } of changes) {
+      this.shared.replace(key, current?.dispatch ?? [], previous?.dispatch ?? []);
+    }
+  }
+
+  /** Remembers that these changes are in the kernel. */
+  commit(changes: readonly PortChange[]): void {
+    for (const { key, current } of changes) {
+      if (current === undefined) this.#ports.delete(key);
+      else this.#ports.set(key, toApplied(current));
+    }
+  }
+
+  /** All chains of ServicePorts. */
+  activeChains(): Set<string> {
+    const active = new Set<string>();
+    for (const { chains } of this.#ports.values()) for (const name of chains) active.add(name);
+    return active;
+  }
+}

@@ -1,0 +1,186 @@
+import { KernelCommandError } from '../../errors/kernel-command-error.ts';
+import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
+import type { SelectedPort } from '../facts/select-endpoints.ts';
+import type { ProxyBackend, ProxyState, QuarantinedPort, SyncReport } from '../proxy-backend.ts';
+import { AppliedRules, type PortChange } from './applied-rules.ts';
+import type { FixedOptions } from './build-fixed-chains.ts';
+import { CANARY } from './chain-names.ts';
+import { writeCleanup } from './cleanup.ts';
+import { type ExistingRules, readExisting } from './existing-rules.ts';
+import { READ_ALL_CHAINS, RestoreScript } from './restore-script.ts';
+import { writeEdits, writeFixed, writePorts, writeShared } from './write-rules.ts';
+
+export interface IptablesBackendOptions extends FixedOptions {
+  readonly family: Family;
+  readonly runner: IptablesRunner;
+}
+
+// kube-proxy looks in mangle only, which is cheap at any size; a flush of another table alone goes unnoticed there.
+const WATCHED = [{ table: 'mangle', chain: CANARY }] as const;
+
+/** iptables mode: the rules of kube-proxy, written with as little text as each change needs. */
+export class IptablesBackend implements ProxyBackend {
+  readonly family: Family;
+  readonly #runner: IptablesRunner;
+  readonly #options: FixedOptions;
+  readonly #quarantine = new Map<string, { readonly selected: SelectedPort; readonly cause: unknown }>();
+  #applied: AppliedRules | undefined;
+  #isNft: Promise<boolean> | undefined;
+
+  constructor(options: IptablesBackendOptions) {
+    this.family = options.family;
+    this.#runner = options.runner;
+    this.#options = options;
+  }
+
+  async sync(state: ProxyState, changed: ReadonlySet<string> | 'all'): Promise<SyncReport> {
+    const applied = this.#applied;
+    if (changed === 'all' || applied === undefined || applied.node !== state.node) return this.#full(state);
+    try {
+      return await this.#partial(applied, state, this.#admitted(state, changed));
+    } catch (error) {
+      if (!(error instanceof KernelCommandError)) throw error;
+      return { ...(await this.#full(state, changed)), partialFailure: error };
+    }
+  }
+
+  async isIntact(): Promise<boolean> {
+    for (const { table, chain } of WATCHED) if (!(await this.#hasChain(table, chain))) return false;
+    return true;
+  }
+
+  async #hasChain(table: string, chain: string): Promise<boolean> {
+    try {
+      return (await this.#runner.run(this.family, ['-t', table, '-S', chain])).stdout.includes(chain);
+    } catch (error) {
+      if (error instanceof KernelCommandError && error.exitCode === 1) return false;
+      throw error;
+    }
+  }
+
+  async cleanup(): Promise<void> {
+    const script = new RestoreScript();
+    writeCleanup(script, readExisting(await this.#runner.save(this.family)));
+    this.#applied = undefined;
+    if (!script.isEmpty) await this.#restore(script);
+  }
+
+  async #partial(applied: AppliedRules, state: ProxyState, keys: readonly string[]): Promise<SyncReport> {
+    const changes = applied.plan(state, keys);
+    const script = new RestoreScript();
+    writePorts(script, changes);
+    const edits = applied.edit(changes);
+    writeEdits(script, edits);
+    if (script.isEmpty) {
+      applied.commit(changes);
+      return this.#report('nothing', applied, script);
+    }
+    await this.#apply(applied, changes, script);
+    return this.#report('partial', applied, script);
+  }
+
+  async #full(state: ProxyState, suspects?: ReadonlySet<string>): Promise<SyncReport> {
+    const keys = this.#admitted(state, state.ports.keys()).sort();
+    const existing = readExisting(await this.#runner.save(this.family));
+    try {
+      return await this.#rewrite(state, keys, existing);
+    } catch (error) {
+      if (!(error instanceof KernelCommandError) || keys.length === 0) throw error;
+      return this.#isolate(state, suspects ?? new Set(keys), existing);
+    }
+  }
+
+  async #rewrite(state: ProxyState, keys: readonly string[], existing: ExistingRules): Promise<SyncReport> {
+    this.#applied = undefined;
+    const applied = new AppliedRules(state.node);
+    const changes = applied.plan(state, keys);
+    applied.edit(changes);
+    const script = new RestoreScript();
+    writeFixed(script, { node: state.node, options: this.#options, existing });
+    writeShared(script, applied.shared, state.node);
+    writePorts(script, changes, existing);
+    await this.#apply(applied, changes, script);
+    this.#applied = applied;
+    return this.#report('full', applied, script);
+  }
+
+  /**
+   * The kernel refused a transaction: everything but the suspects is written first, then the suspects in halves, so that in
+   * the end only those are missing that are refused by themselves.
+   */
+  async #isolate(state: ProxyState, suspects: ReadonlySet<string>, existing: ExistingRules): Promise<SyncReport> {
+    const trusted = this.#admitted(state, state.ports.keys()).filter((key) => !suspects.has(key));
+    const report = await this.#rewrite(state, trusted.sort(), existing);
+    const applied = this.#applied!;
+    await this.#admit(applied, state, this.#admitted(state, suspects).sort());
+    return { ...report, quarantined: this.#quarantined() };
+  }
+
+  async #admit(applied: AppliedRules, state: ProxyState, keys: readonly string[]): Promise<void> {
+    const changes = applied.plan(state, keys);
+    applied.edit(changes);
+    const script = new RestoreScript();
+    writeShared(script, applied.shared, state.node);
+    writePorts(script, changes);
+    try {
+      await this.#apply(applied, changes, script);
+    } catch (error) {
+      if (!(error instanceof KernelCommandError)) throw error;
+      const [key] = keys;
+      if (keys.length > 1) {
+        const half = keys.length >> 1;
+        await this.#admit(applied, state, keys.slice(0, half));
+        await this.#admit(applied, state, keys.slice(half));
+      } else if (key !== undefined) this.#quarantine.set(key, { selected: state.ports.get(key)!, cause: error });
+    }
+  }
+
+  async #apply(applied: AppliedRules, changes: readonly PortChange[], script: RestoreScript): Promise<void> {
+    try {
+      await this.#restore(script);
+    } catch (error) {
+      applied.undo(changes);
+      throw error;
+    }
+    applied.commit(changes);
+  }
+
+  async #restore(script: RestoreScript): Promise<void> {
+    const readAll = script.chainCount('nat') > READ_ALL_CHAINS && (await this.#usesNft());
+    await this.#runner.restore(this.family, script.text({ readAll }), { noflush: true });
+  }
+
+  #usesNft(): Promise<boolean> {
+    this.#isNft ??= this.#runner.run(this.family, ['--version']).then(({ stdout }) => stdout.includes('nf_tables'));
+    return this.#isNft;
+  }
+
+  // A ServicePort stays in quarantine until something about it changes.
+  #admitted(state: ProxyState, keys: Iterable<string>): string[] {
+    return [...keys].filter((key) => {
+      const held = this.#quarantine.get(key);
+      if (held === undefined) return true;
+      if (held.selected === state.ports.get(key)) return false;
+      this.#quarantine.delete(key);
+      return true;
+    });
+  }
+
+  #quarantined(): QuarantinedPort[] {
+    return [...this.#quarantine].map(([key, { cause }]) => ({ key, cause }));
+  }
+
+  #report(kind: SyncReport['kind'], applied: AppliedRules, script: RestoreScript): SyncReport {
+    let own = 0;
+    for (const { ruleCount } of applied.ports.values()) own += ruleCount;
+    const total = { filter: applied.shared.count('filter'), nat: applied.shared.count('nat') + own };
+    return {
+      kind,
+      quarantined: this.#quarantined(),
+      rules: {
+        filter: { total: total.filter, written: script.ruleCount('filter') },
+        nat: { total: total.nat, written: script.ruleCount('nat') },
+      },
+    };
+  }
+}

@@ -1,0 +1,99 @@
+import { printRule } from '../../netfilter/iptables/print-rule.ts';
+import { printRules } from '../../netfilter/iptables/print-ruleset.ts';
+import type { Chain, TableName } from '../../netfilter/iptables/ruleset.ts';
+import type { NodeNetwork } from '../facts/node-network.ts';
+import type { AppliedRules, PortChange } from './applied-rules.ts';
+import {
+  buildForward,
+  buildKubeletFirewall,
+  buildMarkMasq,
+  buildNodePortJumps,
+  buildPostrouting,
+  type FixedOptions,
+  hasLocalhostNodePorts,
+} from './build-fixed-chains.ts';
+import { CANARY, EXTERNAL_SERVICES, KUBELET_FIREWALL, NODE_PORTS, PROXY_FIREWALL, SERVICES } from './chain-names.ts';
+import { type ExistingRules, staleChains } from './existing-rules.ts';
+import type { AppliedPort, RenderedPort } from './rendered-port.ts';
+import type { RestoreScript } from './restore-script.ts';
+import type { SharedChains } from './shared-chains.ts';
+
+/** Chains that all Services share, in the order of their writing. */
+export const SHARED: readonly { readonly table: TableName; readonly chain: string }[] = [
+  { table: 'filter', chain: SERVICES },
+  { table: 'filter', chain: EXTERNAL_SERVICES },
+  { table: 'filter', chain: NODE_PORTS },
+  { table: 'filter', chain: PROXY_FIREWALL },
+  { table: 'nat', chain: SERVICES },
+  { table: 'nat', chain: NODE_PORTS },
+];
+
+/** Writes what does not depend on Services: canaries, fixed chains, missing jumps from the built-in chains. */
+export function writeFixed(
+  script: RestoreScript,
+  {
+    node,
+    options,
+    existing,
+  }: { readonly node: NodeNetwork; readonly options: FixedOptions; readonly existing: ExistingRules },
+): void {
+  for (const table of ['mangle', 'filter', 'nat'] as const) script.chain(table, CANARY);
+  writeChain(script, 'filter', buildForward(node, options));
+  // The kubelet may own KUBE-FIREWALL: without a rule of ours it is not touched.
+  if (hasLocalhostNodePorts(node)) writeChain(script, 'filter', buildKubeletFirewall(node));
+  else if (existing.chains.get('filter')?.has(KUBELET_FIREWALL) !== true) script.chain('filter', KUBELET_FIREWALL);
+  writeChain(script, 'nat', buildPostrouting(node));
+  writeChain(script, 'nat', buildMarkMasq(node));
+  for (const { table, from, rule } of existing.missingJumps) script.rules(table, [`-I ${from} ${printRule(rule)}`]);
+}
+
+function writeChain(script: RestoreScript, table: TableName, chain: Chain): void {
+  script.chain(table, chain.name).rules(table, printRules(chain));
+}
+
+/** Writes the shared chains from scratch. */
+export function writeShared(script: RestoreScript, shared: SharedChains, node: NodeNetwork): void {
+  for (const { table, chain } of SHARED) {
+    script.chain(table, chain).rules(
+      table,
+      shared.rulesOf(table, chain).map((rule) => `-A ${chain} ${rule}`),
+    );
+  }
+  script.rules('nat', printRules({ name: SERVICES, rules: buildNodePortJumps(node) }));
+}
+
+/** Changes single rules of the shared chains. */
+export function writeEdits(script: RestoreScript, edits: ReturnType<AppliedRules['edit']>): void {
+  for (const { kind, line, ...rest } of edits) {
+    const position = 'position' in rest ? ` ${rest.position}` : '';
+    const command = kind === 'delete' ? `-D ${line.chain}` : `-I ${line.chain}${position}`;
+    script.rules(line.table, [`${command} ${line.rule}`]);
+  }
+}
+
+/** Writes the chains of ServicePorts: new and different ones, and removes those no longer needed. */
+export function writePorts(script: RestoreScript, changes: readonly PortChange[], existing?: ExistingRules): void {
+  for (const { previous, current } of changes) {
+    for (const [name, lines] of current?.chains ?? []) {
+      if (isUnchanged(name, previous, current!)) continue;
+      script.chain('nat', name).rules('nat', lines);
+    }
+    for (const name of previous?.chains ?? []) {
+      if (current?.chains.has(name) !== true) script.deleteChain('nat', name);
+    }
+  }
+  if (existing === undefined) return;
+  const active = new Set(changes.flatMap(({ current }) => [...(current?.chains.keys() ?? [])]));
+  for (const name of staleChains(existing, active)) script.deleteChain('nat', name);
+}
+
+// The chain of an endpoint depends on nothing but the ServicePort and the address that its name is made of.
+function isUnchanged(name: string, previous: AppliedPort | undefined, current: RenderedPort): boolean {
+  return (
+    previous !== undefined &&
+    name.startsWith('KUBE-SEP-') &&
+    previous.selected.port === current.selected.port &&
+    previous.largeCluster === current.largeCluster &&
+    previous.chains.includes(name)
+  );
+}

@@ -1,0 +1,13 @@
+import { TowtankError } from '../../errors/towtank-error.ts';
+import type { Element, Rule, Verdict } from '../../netfilter/nftables/rule.ts';
+import type { Chain, SetDeclaration } from '../../netfilter/nftables/table.ts';
+import type { Endpoint } from '../facts/endpoint.ts';
+import type { NodeNetwork } from '../facts/node-network.ts';
+import { externalEndpoints, internalEndpoints, type SelectedPort } from '../facts/select-endpoints.ts';
+import { buildExternalChain } from './build-external-chain.ts';
+import { buildFirewallChain } from './build-firewall-chain.ts';
+import { buildServiceChain, type Dispatch } from './build-service-chain.ts';
+import { wordsOf } from './family-words.ts';
+import { endpointObjects, REJECT_CHAIN, type ServiceObjects, serviceObjects } from './object-names.ts';
+import { gotoVerdict } from './phrases.ts';
+import { affinitySet, type SharedSetName } from './shared-sets.ts';
