@@ -1,0 +1,90 @@
+import type { PatchType } from '../../kube/client.ts';
+import type { KubeObject } from '../../kube/resources.ts';
+import { type ApiObject, isPlain, withFields, withMetadata } from './api-object.ts';
+import type { WriteResult } from './create-object.ts';
+import { badRequest } from './errors.ts';
+import { type Machinery, type RequestContext, timestamp } from './machinery.ts';
+import type { ServedResource } from './served-resource.ts';
+import { updateObject, type WantedObject } from './update-object.ts';
+
+export interface PatchRequest {
+  readonly resource: ServedResource;
+  readonly subresource: string;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly context: RequestContext;
+  readonly type: PatchType;
+  /** Parsed JSON or YAML. */
+  readonly body: unknown;
+  /** Server-side apply: take over fields of other managers. */
+  readonly force: boolean;
+}
+
+/** Patches an object. Rejects with ApiStatusError as the real server does. */
+export function patchObject(machinery: Machinery, request: PatchRequest): Promise<WriteResult> {
+  const { resource, subresource, namespace, name, context, type } = request;
+  const want = type === 'apply' ? applyConfiguration(machinery, request) : patched(machinery, request);
+  const update = { resource, subresource, namespace, name, context, want };
+  return updateObject(machinery, { ...update, createMissing: type === 'apply' });
+}
+
+/** Field validation as the request asked for it: strict errors are thrown, warnings sent. */
+export function checkFields(
+  machinery: Machinery,
+  resource: ServedResource,
+  errors: readonly string[],
+  context: RequestContext,
+): void {
+  if (errors.length === 0 || context.fieldValidation === 'Ignore') return;
+  if (context.fieldValidation === 'Strict') throw machinery.schemas.strictError(resource.schema, errors);
+  for (const error of errors) context.warn(error);
+}
+
+function patched(machinery: Machinery, request: PatchRequest): (live: KubeObject | undefined) => WantedObject {
+  const { resource, context } = request;
+  return (live) => {
+    const result = applyPatch(machinery, request, live ?? {});
+    if (!isPlain(result)) throw badRequest('the patch does not result in an object');
+    const { object, fieldErrors } = resource.schema.decodeValue(result);
+    checkFields(machinery, resource, fieldErrors, context);
+    return { object, tracked: false };
+  };
+}
+
+function applyPatch({ patches }: Machinery, { type, body, resource }: PatchRequest, live: KubeObject): unknown {
+  if (type === 'json') return patches.json(live, body);
+  if (!isPlain(body)) throw badRequest('the patch is not an object');
+  if (type === 'merge') return patches.merge(live, body);
+  return patches.strategic(live, body, resource.schema.node);
+}
+
+function applyConfiguration(
+  machinery: Machinery,
+  request: PatchRequest,
+): (live: KubeObject | undefined) => WantedObject {
+  const { resource, subresource, context, body, force, name, namespace } = request;
+  const { object, fieldErrors } = resource.schema.decodeValue(body);
+  checkFields(machinery, resource, fieldErrors, context);
+  const applied = named(resource, ownPart(resource, subresource, object), namespace, name);
+  const writer = { manager: context.manager, subresource, time: timestamp(machinery.clock) };
+  return (live) => ({
+    object: machinery.patches.apply({ schema: resource.schema, live, applied, writer, force }),
+    tracked: true,
+  });
+}
+
+// What the path cannot write must not be owned by the applier either.
+function ownPart(resource: ServedResource, subresource: string, object: ApiObject): ApiObject {
+  if (!('status' in resource.stored.strategy.subresources)) return object;
+  return withFields(object, subresource === 'status' ? { spec: undefined } : { status: undefined });
+}
+
+function named(resource: ServedResource, object: ApiObject, namespace: string | undefined, name: string): ApiObject {
+  const { metadata } = object;
+  if (metadata?.managedFields !== undefined && metadata.managedFields.length > 0)
+    throw badRequest('metadata.managedFields must be nil');
+  return withMetadata(object, {
+    name: metadata?.name || name,
+    ...(resource.type.namespaced ? { namespace: metadata?.namespace || namespace } : {}),
+  });
+}

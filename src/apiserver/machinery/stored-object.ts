@@ -1,0 +1,85 @@
+import { apiVersionOf, type KubeObject, type ResourceType } from '../../kube/resources.ts';
+import type { KeyValue } from '../../store/store.ts';
+import type { ServedResource } from './served-resource.ts';
+
+const METADATA = Buffer.from('"metadata":{');
+
+/**
+ * One stored version as objects: made once per KeyValue and kept in its `decoded`, so that all readers share it. Objects
+ * carry their resourceVersion; the stored bytes do not.
+ */
+class StoredObject {
+  readonly object: KubeObject;
+  #converted: Map<ServedResource, KubeObject> | undefined;
+  constructor(object: KubeObject, revision: number) {
+    this.object = withResourceVersion(object, revision);
+  }
+  as(resource: ServedResource): KubeObject {
+    if (resource.conversion === undefined) return this.object;
+    this.#converted ??= new Map();
+    let object = this.#converted.get(resource);
+    if (object === undefined) {
+      object = resource.conversion.fromStored(this.object);
+      this.#converted.set(resource, object);
+    }
+    return object;
+  }
+}
+
+/** The object with this resourceVersion. */
+export function withResourceVersion<T extends KubeObject>(object: T, revision: number): T {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}
+
+/** The stored object in its stored version. */
+export function storedObject(entry: KeyValue): KubeObject {
+  return decode(entry).object;
+}
+
+/** The stored object as this resource serves it. */
+export function servedObject(entry: KeyValue, resource: ServedResource): KubeObject {
+  return decode(entry).as(resource);
+}
+
+function decode(entry: KeyValue): StoredObject {
+  const known = entry.decoded;
+  if (known instanceof StoredObject) return known;
+  const object = (known ?? JSON.parse(entry.value.toString())) as KubeObject;
+  const made = new StoredObject(object, entry.modRevision);
+  entry.decoded = made;
+  return made;
+}
+
+/** Bytes for the store: kind, apiVersion and metadata come first, so that a resourceVersion can be spliced in. */
+export function encodeObject(object: KubeObject, type: ResourceType): Buffer {
+  const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object;
+  const { resourceVersion: _version, ...stored } = metadata ?? {};
+  return Buffer.from(JSON.stringify({ kind: type.kind, apiVersion: apiVersionOf(type), metadata: stored, ...rest }));
+}
+
+/** The object's JSON in up to three parts, for whoever gathers many of them into one body without copying each twice. */
+export function wireParts(entry: KeyValue, resource: ServedResource): readonly Buffer[] {
+  const at = resource.conversion === undefined ? spliceOffset(entry.value, resource.type) : -1;
+  if (at === -1) return [Buffer.from(JSON.stringify(servedObject(entry, resource)))];
+  const version = Buffer.from(`"resourceVersion":"${entry.modRevision}",`, 'latin1');
+  return [entry.value.subarray(0, at), version, entry.value.subarray(at)];
+}
+
+/** The object's JSON as this resource serves it. */
+export function wireBytes(entry: KeyValue, resource: ServedResource): Buffer {
+  const parts = wireParts(entry, resource);
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+}
+
+/** JSON of an object that is not stored as it stands: a dry run, the last state of a deleted one. */
+export function jsonBytes(object: unknown): Buffer {
+  return Buffer.from(JSON.stringify(object));
+}
+
+// Bytes that another server wrote have the same shape; anything else is stringified instead of spliced.
+function spliceOffset(value: Buffer, type: ResourceType): number {
+  const start = `{"kind":"${type.kind}","apiVersion":"${apiVersionOf(type)}",`.length;
+  const end = start + METADATA.length;
+  if (value.length <= end || value.compare(METADATA, 0, METADATA.length, start, end) !== 0) return -1;
+  return value[end] === 0x7d ? -1 : end;
+}
