@@ -1,0 +1,166 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../kube/clock.ts';
+import type { ConntrackRunner, Family } from '../netfilter/runner.ts';
+import { staleFlows, type UdpPort } from './conntrack/stale-flows.ts';
+import type { NodeNetwork } from './facts/node-network.ts';
+import type { ServiceFacts } from './facts/service-facts.ts';
+import { StateTracker } from './facts/state-tracker.ts';
+import type { HealthState } from './health/health-state.ts';
+import type { ProxyMetrics } from './metrics/proxy-metrics.ts';
+import type { ProxyBackend, ProxyState, SyncReport } from './proxy-backend.ts';
+import { SyncRunner } from './sync/sync-runner.ts';
+
+export interface FamilyProxyOptions {
+  readonly family: Family;
+  readonly clock: Clock;
+  readonly facts: ServiceFacts;
+  readonly backend: ProxyBackend;
+  /** Builds the node facts anew; undefined while something about the node is not known yet. */
+  readonly node: () => NodeNetwork | undefined;
+  readonly conntrack: ConntrackRunner | undefined;
+  readonly health: HealthState;
+  readonly metrics: ProxyMetrics;
+  readonly syncPeriodMs: number;
+  readonly minSyncPeriodMs: number | undefined;
+  /** Told after each successful sync. */
+  readonly onSynced: (state: ProxyState, report: SyncReport) => void;
+  readonly onError: (message: string, error: unknown) => void;
+}
+
+const FULL_SYNC_PERIOD_MS = 3_600_000;
+
+/** The proxy of one node in one IP family: keeps one backend in step with the facts. */
+export class FamilyProxy implements AsyncDisposable {
+  readonly #options: FamilyProxyOptions;
+  readonly #runner: SyncRunner;
+  readonly #first = Promise.withResolvers<void>();
+  #tracker: StateTracker | undefined;
+  #monitor: Disposable | undefined;
+  #needsFull = true;
+  #lastFullAt = 0;
+  #closed = false;
+
+  constructor(options: FamilyProxyOptions) {
+    this.#options = options;
+    this.#runner = new SyncRunner({
+      clock: options.clock,
+      sync: () => this.#sync(),
+      onError: (error) => this.#failed(error),
+      minPeriodMs: options.minSyncPeriodMs,
+      maxPeriodMs: FULL_SYNC_PERIOD_MS,
+      maxRetryMs: options.syncPeriodMs,
+    });
+  }
+
+  /** Resolves after the first sync. */
+  get synced(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** Starts syncing; the facts must have synced. */
+  start(): void {
+    this.request();
+    this.#watch();
+  }
+
+  /** Asks for a sync: something about the node may have changed. `full` writes everything anew. */
+  request({ full = false }: { readonly full?: boolean } = {}): void {
+    if (full) this.#needsFull = true;
+    this.#runner.request();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#monitor?.[Symbol.dispose]();
+    this.#runner[Symbol.dispose]();
+    this.#tracker?.[Symbol.dispose]();
+    await this.#runner.idle();
+  }
+
+  #queued(kind: 'service' | 'endpoints'): void {
+    const { clock, health, family, metrics } = this.#options;
+    health.queued(family);
+    metrics.queued(family, kind, clock.now());
+    this.#countPending();
+    this.#runner.request();
+  }
+
+  #countPending(): void {
+    if (this.#tracker !== undefined) this.#options.metrics.pending(this.#options.family, this.#tracker.pending);
+  }
+
+  async #sync(): Promise<void> {
+    const node = this.#options.node();
+    if (node === undefined) return;
+    const tracker = this.#trackerOf(node);
+    const { clock, backend, health, family, metrics } = this.#options;
+    const full = this.#needsFull || clock.now() - this.#lastFullAt >= FULL_SYNC_PERIOD_MS;
+    const { state, changed, triggerTimes } = tracker.take();
+    this.#countPending();
+    const startedAt = clock.now();
+    // Taken facts are not pending any more: if writing them fails, only a full sync brings them.
+    this.#needsFull = true;
+    const report = await backend.sync(state, full ? 'all' : changed);
+    this.#needsFull = false;
+    const now = clock.now();
+    if (report.kind === 'full') this.#lastFullAt = now;
+    metrics.synced(family, report, { seconds: (now - startedAt) / 1000, at: now });
+    metrics.countNoLocalEndpoints(family, state.ports.values());
+    for (const time of triggerTimes) metrics.programmed(family, (now - time) / 1000);
+    health.updated(family);
+    this.#first.resolve();
+    this.#options.onSynced(state, report);
+    await this.#cleanConntrack(changed);
+  }
+
+  #trackerOf(node: NodeNetwork): StateTracker {
+    const { facts } = this.#options;
+    if (this.#tracker === undefined) {
+      this.#tracker = new StateTracker(facts, node, (change) => this.#queued(change.kind));
+    } else if (!isDeepStrictEqual(this.#tracker.node, node)) {
+      this.#tracker.setNode(node);
+      this.#needsFull = true;
+    }
+    return this.#tracker;
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closed) return;
+    this.#options.metrics.failed(this.#options.family);
+    this.#options.onError(`sync of ${this.#options.family} rules failed`, error);
+  }
+
+  async #cleanConntrack(changed: ReadonlySet<string>): Promise<void> {
+    const { conntrack, family, metrics, clock, onError } = this.#options;
+    if (conntrack === undefined || ![...changed].some((key) => key.endsWith('/UDP'))) return;
+    const startedAt = clock.now();
+    try {
+      const stale = staleFlows(await conntrack.list(family, 'udp'), this.#udpPorts());
+      const deleted = stale.length === 0 ? 0 : await conntrack.delete(stale);
+      metrics.reconciled(family, deleted, (clock.now() - startedAt) / 1000);
+    } catch (error) {
+      onError(`clean-up of ${family} UDP flows failed`, error);
+    }
+  }
+
+  *#udpPorts(): Iterable<UdpPort> {
+    const { facts, family } = this.#options;
+    for (const service of facts.services(family)) {
+      for (const port of facts.portsOf(family, service)) {
+        if (port.protocol === 'udp') yield { port, endpoints: facts.endpointsOf(family, service).get(port.key) ?? [] };
+      }
+    }
+  }
+
+  // Somebody may flush our rules: looked for once per sync period.
+  #watch(): void {
+    const { clock, syncPeriodMs, backend, onError, family } = this.#options;
+    this.#monitor = clock.schedule(syncPeriodMs, () => {
+      backend
+        .isIntact()
+        .then((intact) => intact || this.request({ full: true }))
+        .catch((error: unknown) => this.#closed || onError(`check of ${family} rules failed`, error))
+        .finally(() => this.#closed || this.#watch());
+    });
+  }
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../../kube/clock.ts';
+
+export interface SyncRunnerOptions {
+  readonly clock: Clock;
+  /** One sync. A rejection is told to onError and tried again. */
+  readonly sync: () => Promise<void>;
+  readonly onError: (error: unknown) => void;
+  /** Least time between the starts of two syncs, two may follow each other at once; undefined rests as long as it worked. */
+  readonly minPeriodMs: number | undefined;
+  /** A sync happens at least this often. */
+  readonly maxPeriodMs: number;
+  /** Longest wait after a failure; the first is RETRY_MS, then it doubles. */
+  readonly maxRetryMs: number;
+}
+
+const RETRY_MS = 100;
+const BURST = 2;
+
+/**
+ * Runs syncs one at a time and not too often, as kube-proxy's bounded-frequency runner: requests that come meanwhile are
+ * served by one further run.
+ */
+export class SyncRunner implements Disposable {
+  readonly #options: SyncRunnerOptions;
+  #tokens = BURST;
+  #refilledAt: number;
+  #restUntil = 0;
+  #failures = 0;
+  #wanted = false;
+  #running: Promise<void> | undefined;
+  #timer: { readonly at: number; readonly handle: Disposable } | undefined;
+  #closed = false;
+
+  constructor(options: SyncRunnerOptions) {
+    this.#options = options;
+    this.#refilledAt = options.clock.now();
+  }
+
+  /** Asks for a sync as soon as it is allowed. */
+  request(): void {
+    if (this.#closed) return;
+    this.#wanted = true;
+    if (this.#running === undefined) this.#wakeAt(this.#earliest());
+  }
+
+  /** Resolves when no sync runs. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#timer?.handle[Symbol.dispose]();
+  }
+
+  #wakeAt(at: number): void {
+    if (this.#closed || (this.#timer !== undefined && this.#timer.at <= at)) return;
+    this.#timer?.handle[Symbol.dispose]();
+    const delay = Math.max(0, at - this.#options.clock.now());
+    this.#timer = { at, handle: this.#options.clock.schedule(delay, () => this.#start()) };
+  }
+
+  #start(): void {
+    this.#timer = undefined;
+    if (this.#closed || this.#running !== undefined) return;
+    this.#wanted = false;
+    this.#takeToken();
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#wanted) this.#wakeAt(this.#earliest());
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { clock, sync, onError, maxPeriodMs, maxRetryMs } = this.#options;
+    const startedAt = clock.now();
+    let next = maxPeriodMs;
+    try {
+      await sync();
+      this.#failures = 0;
+    } catch (error) {
+      if (!this.#closed) onError(error);
+      next = Math.min(RETRY_MS * 2 ** this.#failures++, maxRetryMs);
+    }
+    const now = clock.now();
+    this.#restUntil = this.#options.minPeriodMs === undefined ? now + (now - startedAt) : 0;
+    this.#wakeAt(now + next);
+  }
+
+  // With a fixed period: a token bucket of two that gains one token per period.
+  #takeToken(): void {
+    this.#refill();
+    this.#tokens -= 1;
+  }
+
+  #refill(): void {
+    const { clock, minPeriodMs } = this.#options;
+    const now = clock.now();
+    if (minPeriodMs === undefined || minPeriodMs <= 0) this.#tokens = BURST;
+    else this.#tokens = Math.min(BURST, this.#tokens + (now - this.#refilledAt) / minPeriodMs);
+    this.#refilledAt = now;
+  }
+
+  #earliest(): number {
+    this.#refill();
+    const missing = Math.max(0, 1 - this.#tokens);
+    return Math.max(this.#restUntil, this.#options.clock.now() + missing * (this.#options.minPeriodMs ?? 0));
+  }
+}

@@ -1,0 +1,227 @@
+import { createSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import { links } from '../../src/kernel/netlink/links.ts';
+import type { LinkOperation } from '../../src/kernel/netlink/operations.ts';
+import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
+import { bindUdp, connectTcp, listenTcp } from '../../src/kernel/sockets.ts';
+import { writeSysctl } from '../../src/kernel/sysctl.ts';
+
+export type Transport = 'tcp' | 'udp';
+
+/** What became of one connection attempt. */
+export type PacketOutcome =
+  /** Some backend answered. */
+  | { readonly kind: 'answered'; readonly backend: string; readonly seenSource: string }
+  /** An ICMP error or a reset came back. */
+  | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'silence' };
+
+export interface PacketLabOptions {
+  readonly family: 'ipv4' | 'ipv6';
+  /** Addresses of the node's own interface; the first is its primary one. */
+  readonly nodeAddresses: readonly string[];
+  /** `ip:port` of every backend; they all live in one namespace behind the node. */
+  readonly backends: readonly string[];
+  /** Sources that are pods of the node; those that are also backends send from the backends' namespace. */
+  readonly pods: readonly string[];
+  /** Sources that are neither the node's nor pods: they live where the default route leads. */
+  readonly outside: readonly string[];
+}
+
+interface Side {
+  readonly netns: NetworkNamespace;
+  readonly link: string;
+  readonly mac: string;
+}
+
+/**
+ * One node with real neighbours: namespaces for pods that send, for backends, and for the world outside, all routed through
+ * the node's own namespace, where the rules under test go. Each backend answers with its own address and whom it saw.
+ */
+export class PacketLab implements AsyncDisposable {
+  readonly node: NetworkNamespace;
+  readonly #options: PacketLabOptions;
+  readonly #sides: Readonly<Record<'pods' | 'backends' | 'world', Side>>;
+  readonly #servers: Disposable[] = [];
+
+  private constructor(options: PacketLabOptions, node: NetworkNamespace) {
+    this.#options = options;
+    this.node = node;
+    const side = (name: string, index: number): Side => ({
+      netns: NetworkNamespace.create(`${node.name}-${name}`),
+      link: `to-${name}`,
+      mac: `0a:58:00:00:00:0${index}`,
+    });
+    this.#sides = { pods: side('pods', 1), backends: side('backends', 2), world: side('world', 3) };
+  }
+
+  static async create(name: string, options: PacketLabOptions): Promise<PacketLab> {
+    const lab = new PacketLab(options, NetworkNamespace.create(name));
+    lab.#connect();
+    for (const backend of new Set(options.backends)) await lab.#serve(backend);
+    return lab;
+  }
+
+  /** Sends from `source` as this kind of sender and reports what came back within `timeoutMs`. */
+  async send(packet: {
+    readonly from: 'pod' | 'node' | 'localhost' | 'external';
+    readonly source: string;
+    readonly protocol: Transport;
+    readonly destination: string;
+    readonly port: number;
+    readonly timeoutMs?: number;
+  }): Promise<PacketOutcome> {
+    const netns = this.#senderOf(packet.from, packet.source);
+    const attempt = packet.protocol === 'tcp' ? askTcp : askUdp;
+    return await attempt(netns, { timeoutMs: 250, ...packet });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers) server[Symbol.dispose]();
+    for (const { netns } of Object.values(this.#sides)) netns.delete();
+    this.node.delete();
+  }
+
+  #senderOf(from: string, source: string): NetworkNamespace {
+    if (from === 'node' || from === 'localhost') return this.node;
+    if (this.#backendAddresses().has(source)) return this.#sides.backends.netns;
+    return from === 'pod' ? this.#sides.pods.netns : this.#sides.world.netns;
+  }
+
+  #backendAddresses(): Set<string> {
+    return new Set(this.#options.backends.map((backend) => splitBackend(backend).ip));
+  }
+
+  #connect(): void {
+    const { nodeAddresses, pods, outside, family } = this.#options;
+    const prefixLength = family === 'ipv4' ? 32 : 128;
+    const hosts = (ips: Iterable<string>): string[] => [...ips].map((ip) => `${ip}/${prefixLength}`);
+    const backends = this.#backendAddresses();
+    const outsiders = outside.filter((ip) => !backends.has(ip));
+    for (const key of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding', 'net.ipv4.conf.all.route_localnet']) {
+      writeSysctl(this.node, key, 1);
+    }
+    links.apply(this.node, [
+      { kind: 'addBridge', name: 'eth0', up: true },
+      ...hosts(nodeAddresses).map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
+    ]);
+    this.#join(this.#sides.pods, hosts(pods.filter((ip) => !backends.has(ip))));
+    this.#join(this.#sides.backends, hosts(backends));
+    this.#join(this.#sides.world, [...hosts(outsiders), family === 'ipv4' ? '0.0.0.0/0' : '::/0']);
+  }
+
+  // A veth between the node and a side: the prefixes are local over there, and everything else goes through the node.
+  #join(side: Side, prefixes: readonly string[]): void {
+    const v6 = this.#options.family === 'ipv6';
+    const nodeMac = side.mac.replace(/^0a/, '0e');
+    const gateway = v6 ? 'fe80::1' : '169.254.1.1';
+    const peer = v6 ? 'fe80::2' : '169.254.1.2';
+    links.apply(this.node, [
+      {
+        kind: 'addVeth',
+        name: side.link,
+        mac: nodeMac,
+        up: true,
+        peer: { name: 'eth0', netns: side.netns, mac: side.mac },
+      },
+      { kind: 'setNeighbour', link: side.link, address: peer, mac: side.mac },
+      ...prefixes.map(
+        (destination): LinkOperation => ({
+          kind: 'addRoute',
+          destination,
+          gateway: peer,
+          link: side.link,
+          onLink: true,
+          source: this.#options.nodeAddresses[0]!,
+        }),
+      ),
+    ]);
+    links.apply(side.netns, [
+      { kind: 'setLink', link: 'eth0', up: true },
+      { kind: 'setNeighbour', link: 'eth0', address: gateway, mac: nodeMac },
+      ...prefixes
+        .filter((prefix) => !prefix.endsWith('/0'))
+        .map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
+      { kind: 'addRoute', destination: v6 ? '::/0' : '0.0.0.0/0', gateway, link: 'eth0', onLink: true },
+    ]);
+  }
+
+  async #serve(backend: string): Promise<void> {
+    const { ip, port } = splitBackend(backend);
+    const { netns } = this.#sides.backends;
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.end(`${backend} ${socket.remoteAddress}`);
+    });
+    await listening(server, listenTcp(netns, { host: ip, port }));
+    const udp = createSocket(ip.includes(':') ? 'udp6' : 'udp4');
+    udp.on('message', (_message, { address, port: from }) => udp.send(`${backend} ${address}`, from, address));
+    await new Promise<void>((resolve) => udp.bind({ fd: bindUdp(netns, { host: ip, port }) }, resolve));
+    this.#servers.push({ [Symbol.dispose]: () => void (server.close(), udp.close()) });
+  }
+}
+
+function splitBackend(backend: string): { readonly ip: string; readonly port: number } {
+  const colon = backend.lastIndexOf(':');
+  return { ip: backend.slice(0, colon).replace(/[[\]]/g, ''), port: Number(backend.slice(colon + 1)) };
+}
+
+function listening(server: Server, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ fd }, () => resolve());
+  });
+}
+
+interface Attempt {
+  readonly source: string;
+  readonly destination: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+}
+
+function answered(text: string): PacketOutcome {
+  const [backend = '', seenSource = ''] = text.split(' ');
+  return { kind: 'answered', backend, seenSource };
+}
+
+function askTcp(netns: NetworkNamespace, attempt: Attempt): Promise<PacketOutcome> {
+  return new Promise((resolve) => {
+    let socket: Socket;
+    try {
+      socket = connectTcp(netns, { host: attempt.destination, port: attempt.port, localAddress: attempt.source });
+    } catch (error) {
+      resolve({ kind: 'refused', code: String((error as { errno?: unknown }).errno) });
+      return;
+    }
+    let text = '';
+    const done = (outcome: PacketOutcome): void => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.setTimeout(attempt.timeoutMs, () => done({ kind: 'silence' }));
+    socket.on('error', (error: NodeJS.ErrnoException) => done({ kind: 'refused', code: error.code ?? '' }));
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    socket.on('end', () => done(answered(text)));
+  });
+}
+
+function askUdp(netns: NetworkNamespace, attempt: Attempt): Promise<PacketOutcome> {
+  return new Promise((resolve) => {
+    const socket = createSocket(attempt.destination.includes(':') ? 'udp6' : 'udp4');
+    const timer = setTimeout(() => done({ kind: 'silence' }), attempt.timeoutMs);
+    const done = (outcome: PacketOutcome): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(outcome);
+    };
+    socket.on('error', (error: NodeJS.ErrnoException) => done({ kind: 'refused', code: error.code ?? '' }));
+    socket.on('message', (message) => done(answered(message.toString())));
+    const fd = bindUdp(netns, { host: attempt.source, port: 0 });
+    socket.bind({ fd }, () => {
+      socket.connect(attempt.port, attempt.destination, () => socket.send('?'));
+    });
+  });
+}
