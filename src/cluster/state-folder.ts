@@ -11,16 +11,17 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors/towtank-error.ts';
+import { processStartTime } from '../kernel/sandbox.ts';
 
 /** What a running cluster leaves in its folder so that later commands find it. */
 export interface ClusterRecord {
   readonly name: string;
-  /** Process of `unshare` on the host; its death takes everything with it. */
+  /** Process outside of the sandbox that ends with it. */
   readonly outerPid: number;
-  /** Start time of outerPid in clock ticks (field 22 of /proc/PID/stat): tells a reused pid from ours. */
-  readonly startTicks: string;
-  /** The supervisor as the host numbers it: pid 1 of the sandbox. */
+  /** The supervisor as the host numbers it: pid 1 of the sandbox, whose death takes everything with it. */
   readonly innerPid: number;
+  /** `processStartTime` of innerPid: tells a reused pid from ours. */
+  readonly innerStartTime: string;
   readonly apiPort: number;
   readonly version: string;
   readonly createdAt: string;
@@ -101,7 +102,7 @@ export function writeWhole(path: string, text: string, mode = 0o600): void {
 export function findRunning(name: string, root = stateDir()): ClusterRecord | undefined {
   const paths = clusterPaths(name, root);
   const record = readRecord(paths.record);
-  if (record && startTicksOf(record.outerPid) === record.startTicks) return record;
+  if (record && processStartTime(record.innerPid) === record.innerStartTime) return record;
   if (record) rmSync(paths.folder, { recursive: true, force: true });
   return undefined;
 }
@@ -115,18 +116,6 @@ export function listRunning(root = stateDir()): readonly ClusterRecord[] {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   return names.flatMap((name) => findRunning(name, root) ?? []);
-}
-
-/** Field 22 of /proc/PID/stat, or undefined when there is no such process or it is a zombie. */
-export function startTicksOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    // No such process: the answer is undefined.
-    return undefined;
-  }
 }
 
 function readRecord(path: string): ClusterRecord | undefined {

@@ -11,6 +11,7 @@ import { readPrivileges } from './sandbox/privileges.ts';
 import { firstChild, processStartTime } from './sandbox/process-identity.ts';
 
 export { type JoinOptions, joinCommand } from './sandbox/join-command.ts';
+export { killSandbox, type SandboxIdentity } from './sandbox/kill-sandbox.ts';
 export { prepareSandbox } from './sandbox/prepare-sandbox.ts';
 export { processStartTime } from './sandbox/process-identity.ts';
 

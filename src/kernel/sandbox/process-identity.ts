@@ -1,8 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** When a process started, in clock ticks since boot: with its pid, this names one process for good. Undefined when it is gone. */
+/**
+ * When a process started, in clock ticks since boot: with its pid, this names one process for good. Undefined when it is gone,
+ * also when only its entry waits for a parent that does not ask.
+ */
 export function processStartTime(pid: number): string | undefined {
-  return statFields(pid)?.[21 - 2];
+  const fields = statFields(pid);
+  return fields?.[0] === 'Z' ? undefined : fields?.[21 - 2];
 }
 
 /** Pid of the first child of a process. */

@@ -1,0 +1,6 @@
+import { enableCompileCache } from 'node:module';
+
+// Keeps compiled code between runs; the launcher names the folder, without it Node keeps none.
+if (process.env['NODE_COMPILE_CACHE']) enableCompileCache();
+const { runCommandLine } = await import('./run-command-line.ts');
+process.exitCode = await runCommandLine(process.argv.slice(2));

@@ -1,0 +1,18 @@
+import type { ClusterConfig } from './config/cluster-config.ts';
+import type { ClusterPaths } from './state-folder.ts';
+
+/** What the launcher hands to the supervisor, as JSON in the state folder. */
+export interface StartSpec {
+  readonly config: ClusterConfig;
+  readonly paths: ClusterPaths;
+  /** The port on 127.0.0.1 of the host whose listening socket is descriptor 3. */
+  readonly apiPort: number;
+  /** Socket on which the launcher waits for StartMessages. */
+  readonly startSocket: string;
+  /** The cluster ends when the start socket closes: a library's cluster must not outlive it. */
+  readonly lifeline: boolean;
+  /** YAML to apply before the cluster counts as ready. */
+  readonly manifests: readonly string[];
+  /** Milliseconds since the epoch when the user's command began. */
+  readonly startedAt: number;
+}

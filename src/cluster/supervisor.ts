@@ -1,0 +1,56 @@
+// Pid 1 of a cluster's sandbox: everything of the cluster runs in this process or as its child. Started by launch-cluster.ts
+// with the path of a StartSpec.
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { prepareSandbox } from '../kernel/sandbox.ts';
+import { runCluster } from './compose/run-cluster.ts';
+import { toWire } from './control/frames.ts';
+import type { StartMessage } from './control/protocol.ts';
+import type { StartSpec } from './start-spec.ts';
+
+const EXIT_BUG = 70;
+
+function log(text: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+}
+
+async function supervise(spec: StartSpec): Promise<void> {
+  const launcher = connect(spec.startSocket);
+  const send = (message: StartMessage): void => void launcher.write(`${JSON.stringify(message)}\n`);
+  endWithLauncher(launcher, spec.lifeline);
+  try {
+    const cluster = await runCluster(spec, {
+      log,
+      onStep: (name) => send({ type: 'step', name, ms: Date.now() - spec.startedAt }),
+    });
+    process.on('SIGTERM', () => {
+      log('told to stop');
+      void cluster[Symbol.asyncDispose]().then(() => process.exit(0));
+    });
+    send({ type: 'ready', kubeconfig: spec.paths.kubeconfig });
+  } catch (error) {
+    log(`the start failed: ${error instanceof Error ? error.stack : String(error)}`);
+    launcher.write(`${JSON.stringify({ type: 'failed', error: toWire(error) } satisfies StartMessage)}\n`, () =>
+      process.exit(1),
+    );
+  }
+}
+
+// A library's cluster must not outlive it: its connection is the sign of life.
+function endWithLauncher(launcher: Socket, lifeline: boolean): void {
+  launcher.on('error', (error) => log(`the launcher's socket: ${error.message}`));
+  launcher.on('close', () => {
+    if (lifeline) process.exit(0);
+  });
+  launcher.resume();
+}
+
+function endOnBug(what: string, error: unknown): void {
+  log(`${what}: ${error instanceof Error ? error.stack : String(error)}`);
+  process.exit(EXIT_BUG);
+}
+process.on('uncaughtException', (error) => endOnBug('uncaught exception', error));
+process.on('unhandledRejection', (error) => endOnBug('unhandled rejection', error));
+
+prepareSandbox();
+await supervise(JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as StartSpec);
