@@ -39,13 +39,13 @@ export function gotoVerdict(chain: string): Verdict {
 
 /** Matches traffic of pods, or (`not`) all other; undefined where the node cannot tell. */
 export function ifFromPod(node: NodeNetwork, not = false): Statement | undefined {
-  const value = valueOf(node.localDetector);
+  const value = detectorValue(node.localDetector);
   if (value === undefined) return undefined;
   const field = node.localDetector.kind === 'cidr' ? wordsOf(node.family).source : 'iifname';
   return matches(field, [value], not);
 }
 
-function valueOf(detector: LocalDetector): string | undefined {
+function detectorValue(detector: LocalDetector): string | undefined {
   switch (detector.kind) {
     case 'none':
       return undefined;
