@@ -37,12 +37,11 @@ export interface SchemaNode {
     | 'bytes'
     | 'time'
     | 'microTime'
-    | 'duration'
     | 'quantity'
     | 'intOrString'
     | 'any';
-  /** Name of the Go type or '' for an anonymous schema of a CRD; appears in error texts. */
-  readonly name: string;
+  /** The Go type as error texts print it: `v1.ServicePort`, `[]string`; '' in a CRD's schema. */
+  readonly goType: string;
   /** Struct: its fields by JSON name. */
   readonly fields?: ReadonlyMap<string, SchemaField>;
   /** Map and list: what their values are. */
@@ -55,6 +54,8 @@ export interface SchemaNode {
   /** Strategic merge patch: `merge`, `replace`, `retainKeys`; undefined means replace for lists, merge for maps. */
   readonly patchStrategies?: readonly string[];
   readonly patchMergeKey?: string;
+  /** CRD: fields that the schema does not name are kept. */
+  readonly preserveUnknown?: boolean;
 }
 
 export interface SchemaField {
@@ -64,6 +65,16 @@ export interface SchemaField {
   readonly required: boolean;
   /** Default of the published schema, for example '' or {} or TCP; undefined when there is none. */
   readonly default?: unknown;
+  /** How Go holds and prints it: a nil pointer differs from the zero value; `omit*` leave nothing on the wire. */
+  readonly pointer: boolean;
+  readonly omitEmpty: boolean;
+  readonly omitZero: boolean;
+  /** Values that the published schema lists. */
+  readonly enum?: readonly string[];
+  /** 0 where the kind has no protobuf form. */
+  readonly protobufNumber: number;
+  /** Name of the embedded Go struct that it comes from; error texts show it. */
+  readonly embeddedIn?: string;
 }
 
 export interface DecodedObject {
@@ -72,9 +83,11 @@ export interface DecodedObject {
   /**
    * What field validation complains of, one text each in the real server's words and order, for example
    * `unknown field "spec.foo"` or `duplicate field "spec.ports[0].name"`: for `Strict` give them to `strictError`, for
-   * `Warn` they are the texts of the Warning headers as they stand, for `Ignore` drop them.
+   * `Warn` send `warnings`, for `Ignore` drop them.
    */
   readonly fieldErrors: readonly string[];
+  /** The same as Warning headers say it (YAML errors are worded otherwise there). */
+  readonly warnings: readonly string[];
 }
 
 export type BodyFormat = 'json' | 'yaml' | 'protobuf';

@@ -1,0 +1,186 @@
+import type { KubeObject } from '../../kube/resources.ts';
+import { cannotBeHandled, groupVersionKindOf, typeMetaOf, unrecognized, wrongVersion } from './body-errors.ts';
+import { canonicalForm, TypeMismatch } from './canonical-form.ts';
+import type { BodyFormat, DecodedObject, FieldCause, GroupVersionKind, KindSchema } from './contract.ts';
+import { goSyntaxError, jsonShape, MAX_DEPTH } from './json-syntax.ts';
+import type { StructNode } from './published-nodes.ts';
+import { type StrictFindings, strictFindings } from './strict-json.ts';
+import { tables } from './tables.ts';
+import { parseYaml, YamlProblem } from './yaml-text.ts';
+
+/** What a published kind asks of the registry and of rooms that are loaded when they are needed. */
+export interface PublishedKindSurroundings {
+  /** Undefined for a kind that nobody knows. */
+  readonly find: (kind: GroupVersionKind) => KindSchema | undefined;
+  readonly decodeProtobuf: (kind: GroupVersionKind, node: StructNode, body: Buffer) => unknown;
+  readonly applyDefaults: <T extends KubeObject>(kind: GroupVersionKind, object: T) => T;
+}
+
+interface Body {
+  readonly value: unknown;
+  /** The value as JSON, for the exact look. */
+  readonly text: () => string;
+  /** Only the exact look can tell what the fields' errors are. */
+  readonly suspicious: boolean;
+  readonly yamlErrors: readonly string[];
+}
+
+/** A kind of the published API. */
+export class PublishedKind implements KindSchema {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly custom = false;
+  readonly node: StructNode;
+  readonly #surroundings: PublishedKindSurroundings;
+
+  constructor(kind: GroupVersionKind, node: StructNode, surroundings: PublishedKindSurroundings) {
+    this.group = kind.group;
+    this.version = kind.version;
+    this.kind = kind.kind;
+    this.node = node;
+    this.#surroundings = surroundings;
+  }
+
+  decode(body: Buffer, format: BodyFormat): DecodedObject {
+    if (format === 'protobuf') {
+      const value = this.#surroundings.decodeProtobuf(this, this.node, body);
+      return this.decodeValue(value);
+    }
+    return this.#decode(format === 'json' ? this.#readJson(body) : this.#readYaml(body), body);
+  }
+
+  decodeValue(value: unknown): DecodedObject {
+    return this.#decode({ value, text: () => JSON.stringify(value), suspicious: false, yamlErrors: [] }, undefined);
+  }
+
+  applyDefaults<T extends KubeObject>(object: T): T {
+    return this.#surroundings.applyDefaults(this, object);
+  }
+
+  validate(): readonly FieldCause[] {
+    return [];
+  }
+
+  #readJson(body: Buffer): Body {
+    const text = body.toString();
+    try {
+      const { keys, unusualNumbers, depth } = jsonShape(body);
+      if (depth <= MAX_DEPTH) {
+        const value: unknown = JSON.parse(text);
+        return { value, text: () => text, suspicious: unusualNumbers || keys !== countKeys(value), yamlErrors: [] };
+      }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    const problem = goSyntaxError(body) ?? 'invalid JSON';
+    throw unrecognized(this, `couldn't get version/kind; json parse error: ${problem}`, body);
+  }
+
+  #readYaml(body: Buffer): Body {
+    try {
+      const { value, duplicates } = parseYaml(body.toString());
+      const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
+      // Go's YAML becomes JSON with sorted keys before it is looked at.
+      return {
+        value,
+        text: () => JSON.stringify(sorted(value)),
+        suspicious: true,
+        yamlErrors: duplicates.length > 0 ? [problem] : [],
+      };
+    } catch (error) {
+      if (error instanceof YamlProblem) throw unrecognized(this, error.message, body);
+      throw error;
+    }
+  }
+
+  #decode(body: Body, bytes: Buffer | undefined): DecodedObject {
+    const given = this.#kindOf(body.value, bytes);
+    if (given.group !== this.group || given.version !== this.version || given.kind !== this.kind)
+      this.#refuse(given, body);
+    const { value, findings } = this.#convert(body);
+    if (findings.fatal !== undefined) throw cannotBeHandled(this, this, findings.fatal);
+    const errors = [...body.yamlErrors, ...findings.fieldErrors];
+    return { object: this.#typed(value as object), fieldErrors: errors, warnings: errors.flatMap(warningsOf) };
+  }
+
+  // The quick way, and where that finds something amiss, the exact one for what the real server says of it.
+  #convert(body: Body): { readonly value: unknown; readonly findings: StrictFindings } {
+    let form: ReturnType<typeof canonicalForm> | undefined;
+    try {
+      form = canonicalForm(this.node, body.value ?? {});
+    } catch (error) {
+      if (!(error instanceof TypeMismatch)) throw error;
+    }
+    if (form !== undefined && !form.unknownFields && !body.suspicious) return { value: form.value, findings: nothing };
+    const findings = strictFindings(body.text(), this.node);
+    if (form !== undefined || findings.fatal !== undefined) return { value: form?.value, findings };
+    return { value: undefined, findings: { fatal: 'a value does not match its type', fieldErrors: [] } };
+  }
+
+  #kindOf(value: unknown, bytes: Buffer | undefined): GroupVersionKind {
+    try {
+      return groupVersionKindOf(typeMetaOf(value), this);
+    } catch (error) {
+      throw unrecognized(this, (error as Error).message, bytes ?? Buffer.from(JSON.stringify(value) ?? ''));
+    }
+  }
+
+  #typed(value: object): KubeObject {
+    const apiVersion = this.group === '' ? this.version : `${this.group}/${this.version}`;
+    return { ...{ kind: this.kind, apiVersion }, ...(value as KubeObject), ...{ kind: this.kind, apiVersion } };
+  }
+
+  // The body is something else: it is decoded as that first, and what is wrong with it is told first.
+  #refuse(given: GroupVersionKind, body: Body): never {
+    const groupVersion = given.group === '' ? given.version : `${given.group}/${given.version}`;
+    if (given.version === '') throw cannotBeHandled(given, this, `Object 'apiVersion' is missing in '${body.text()}'`);
+    const other = this.#surroundings.find(given);
+    if (!(other instanceof PublishedKind)) throw cannotBeHandled(given, this, notRegistered(given.kind, groupVersion));
+    const { fatal } = other.#convert(body).findings;
+    if (fatal !== undefined) throw cannotBeHandled(given, this, fatal);
+    const internal = internalName(this);
+    // The same thing in another version or, as core and events.k8s.io Events, under another group.
+    if (internalName(given) === internal) throw wrongVersion(groupVersion, this);
+    throw cannotBeHandled(given, this, `converting (${other.node.goType}) to (${internal}): unknown conversion`);
+  }
+}
+
+const internalName = ({ group, kind }: GroupVersionKind): string =>
+  `${tables.internalPackages[group] ?? group}.${kind}`;
+const notRegistered = (kind: string, groupVersion: string): string =>
+  `no kind "${kind}" is registered for version "${groupVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+
+const nothing: StrictFindings = { fatal: undefined, fieldErrors: [] };
+
+function countKeys(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) count += countKeys(item);
+    return count;
+  }
+  for (const key of Object.keys(value)) count += 1 + countKeys((value as Record<string, unknown>)[key]);
+  return count;
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
+}
+
+const YAML_ERRORS = 'error converting YAML to JSON: yaml: unmarshal errors:\n';
+
+/** A complaint about YAML becomes one warning for each line. */
+function warningsOf(error: string): string[] {
+  if (!error.startsWith(YAML_ERRORS)) return [error];
+  return error
+    .slice(YAML_ERRORS.length)
+    .split('\n')
+    .map((line) => line.trim());
+}
