@@ -1,0 +1,25 @@
+import type { KubeClient } from '../../kube/client.ts';
+import type { Clock, Random } from '../../kube/clock.ts';
+import type { SharedInformers } from '../../kube/informers.ts';
+import type { SharedIndexes } from './shared-indexes.ts';
+
+/** A reconcile that failed and will be tried again. */
+export interface ControllerFailure {
+  /** `deployment`, `endpointslice`, ... */
+  readonly controller: string;
+  /** Key of the object that was reconciled; empty for what belongs to no object. */
+  readonly key: string;
+  readonly error: unknown;
+}
+
+/** What every controller works with. */
+export interface ControllerContext {
+  readonly client: KubeClient;
+  readonly informers: SharedInformers;
+  readonly indexes: SharedIndexes;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onError: (failure: ControllerFailure) => void;
+  /** Resolves when all informers have their first list: before that nothing is decided. */
+  readonly synced: Promise<void>;
+}

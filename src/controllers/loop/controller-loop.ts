@@ -1,0 +1,112 @@
+import { EventRecorder } from '../../kube/event-recorder.ts';
+import type { Informer } from '../../kube/informer.ts';
+import type { KubeObject } from '../../kube/resources.ts';
+import { ApiStatusError, isReason } from '../../kube/status.ts';
+import { WorkQueue } from '../../kube/work-queue.ts';
+import type { ControllerContext } from './controller-context.ts';
+import { WriteFence } from './write-fence.ts';
+
+export interface ControllerLoopOptions {
+  readonly name: string;
+  /** Brings the world to what the object says; called again when something it depends on changes, or when it rejects. */
+  readonly reconcile: (key: string) => Promise<void>;
+  /** Name under which its events appear; default `NAME-controller`. */
+  readonly component?: string;
+  readonly concurrency?: number;
+}
+
+// So often a race (a stale version, an object that just went) may repeat before it is told as a failure.
+const QUIET_RACES = 10;
+
+/** The one loop that all controllers share: keys in from informers, one reconcile for each at a time, retries with backoff. */
+export class ControllerLoop implements Disposable {
+  readonly fence = new WriteFence();
+  readonly recorder: EventRecorder;
+  readonly #context: ControllerContext;
+  readonly #options: ControllerLoopOptions;
+  readonly #queue: WorkQueue;
+  readonly #timers = new Map<string, { readonly at: number; readonly handle: Disposable }>();
+  readonly #races = new Map<string, number>();
+  #closed = false;
+
+  constructor(context: ControllerContext, options: ControllerLoopOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { name, component = `${name}-controller`, concurrency = 16 } = options;
+    const { client, clock } = context;
+    const onError = (error: unknown): void => context.onError({ controller: name, key: '', error });
+    this.recorder = new EventRecorder({ client, clock, component, onError });
+    this.#queue = new WorkQueue({
+      clock,
+      concurrency,
+      reconcile: (key) => this.#reconcile(key),
+      onError: (key, error) => this.#failed(key, error),
+    });
+  }
+
+  /** Queues keys for every change of the informer's objects; `keysOf` sees the state before and the state after. */
+  watch<T extends KubeObject>(informer: Informer<T>, keysOf: (object: T) => Iterable<string>): this {
+    informer.onChange(({ previous, current }) => {
+      const keys = new Set<string>(current === undefined ? [] : keysOf(current));
+      if (previous !== undefined) for (const key of keysOf(previous)) keys.add(key);
+      for (const key of keys) this.enqueue(key);
+    });
+    return this;
+  }
+
+  enqueue(key: string): void {
+    this.#queue.add(key);
+  }
+
+  /** Queues the key after `ms`, unless it is to be queued earlier anyhow. */
+  enqueueAfter(key: string, ms: number): void {
+    if (this.#closed) return;
+    const at = this.#context.clock.now() + Math.max(0, ms);
+    const waiting = this.#timers.get(key);
+    if (waiting !== undefined && waiting.at <= at) return;
+    waiting?.handle[Symbol.dispose]();
+    const handle = this.#context.clock.schedule(ms, () => {
+      this.#timers.delete(key);
+      this.enqueue(key);
+    });
+    this.#timers.set(key, { at, handle });
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    for (const { handle } of this.#timers.values()) handle[Symbol.dispose]();
+    this.#timers.clear();
+    this.#queue[Symbol.dispose]();
+    this.recorder[Symbol.dispose]();
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    await this.#context.synced;
+    if (this.#closed || !this.fence.isClear(key)) return;
+    try {
+      await this.#options.reconcile(key);
+      this.#races.delete(key);
+    } catch (error) {
+      if (!isNamespaceTerminating(error)) throw error;
+    }
+  }
+
+  #failed(key: string, error: unknown): void {
+    if (isRace(error)) {
+      const races = (this.#races.get(key) ?? 0) + 1;
+      this.#races.set(key, races);
+      if (races < QUIET_RACES) return;
+    }
+    this.#context.onError({ controller: this.#options.name, key, error });
+  }
+}
+
+/** True when a creation was refused because the namespace is being deleted. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  if (!(error instanceof ApiStatusError) || error.reason !== 'Forbidden') return false;
+  return error.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') ?? false;
+}
+
+function isRace(error: unknown): boolean {
+  return isReason(error, 'Conflict') || isReason(error, 'AlreadyExists') || isReason(error, 'NotFound');
+}
