@@ -1,0 +1,107 @@
+import { TowtankError } from '../../errors/towtank-error.ts';
+import { links } from '../netlink/links.ts';
+import type { AddressOperation } from '../netlink/operations.ts';
+import { NetworkNamespace } from '../network-namespace.ts';
+import { hostPrefix, isV6 } from './addresses.ts';
+import { sendAnnouncement } from './announcement.ts';
+import { macOfNode } from './node-operations.ts';
+import type { NodePlan, PodAttachment, PodPlan } from './plan.ts';
+import { buildBridgePod, buildPtpPod, type PodOperations } from './pod-operations.ts';
+
+/** A pod's network: its namespace with `eth0`. */
+export interface PodNetwork {
+  readonly name: string;
+  readonly netns: NetworkNamespace;
+  readonly addresses: readonly string[];
+  /** Makes the pod unreachable and gives its namespace up. Repeating it is harmless. */
+  detach(): void;
+}
+
+/** A node's network: its namespace, the pods on it and the load balancer addresses that it answers for. */
+export class NodeNetwork {
+  readonly name: string;
+  readonly netns: NetworkNamespace;
+  readonly plan: NodePlan;
+  readonly #attachment: PodAttachment;
+  readonly #pods = new Map<string, PodNetwork>();
+  readonly #announced = new Set<string>();
+  #nextLink = 1;
+
+  constructor(plan: NodePlan, netns: NetworkNamespace, attachment: PodAttachment) {
+    this.name = plan.name;
+    this.plan = plan;
+    this.netns = netns;
+    this.#attachment = attachment;
+  }
+
+  /** The pods attached, by the name of their namespace. */
+  get pods(): ReadonlyMap<string, PodNetwork> {
+    return this.#pods;
+  }
+
+  /** The load balancer addresses announced. */
+  get announced(): ReadonlySet<string> {
+    return this.#announced;
+  }
+
+  /** Makes a pod's namespace and connects it. Throws ERR_SYSCALL (EEXIST) when the name is taken; nothing is left then. */
+  attachPod({ name, addresses }: PodPlan): PodNetwork {
+    const netns = NetworkNamespace.create(name);
+    const build = this.#attachment === 'ptp' ? buildPtpPod : buildBridgePod;
+    const operations = build({ node: this.plan, netns, hostLink: `veth${this.#nextLink++}`, addresses });
+    try {
+      links.apply(this.netns, operations.node);
+      links.apply(netns, operations.pod);
+    } catch (error) {
+      netns.delete();
+      throw error;
+    }
+    const pod = { name, netns, addresses, detach: () => this.#detach(name, operations) };
+    this.#pods.set(name, pod);
+    return pod;
+  }
+
+  /**
+   * Answers for a load balancer's address from now on, and tells so on the fabric. Announcing an address again tells it again.
+   * Whoever announced it before must withdraw it.
+   */
+  announce(address: string): void {
+    if (!this.#announced.has(address)) links.apply(this.netns, [announcedAddress('addAddress', address)]);
+    this.#announced.add(address);
+    sendAnnouncement(this.netns, address, macOfNode(this.plan));
+  }
+
+  /** Answers for it no longer. An address that was not announced is no error. */
+  withdraw(address: string): void {
+    if (!this.#announced.delete(address)) return;
+    links.apply(this.netns, [announcedAddress('deleteAddress', address)]);
+  }
+
+  /** Detaches all pods and gives the namespace up. */
+  delete(): void {
+    for (const pod of [...this.#pods.values()]) pod.detach();
+    this.netns.delete();
+  }
+
+  #detach(name: string, operations: PodOperations): void {
+    const pod = this.#pods.get(name);
+    if (pod === undefined) return;
+    this.#pods.delete(name);
+    links.apply(this.netns, operations.detach);
+    pod.netns.delete();
+  }
+}
+
+// IPv4 answers ARP for every address of the machine, so `lo` may have it; of scope link, lest packets to pods carry it as their
+// source. IPv6 answers only for addresses of the link that is asked on; deprecated for the same reason.
+function announcedAddress(kind: AddressOperation['kind'], address: string): AddressOperation {
+  const prefix = hostPrefix(address);
+  return isV6(address)
+    ? { kind, link: 'eth0', address: prefix, noPrefixRoute: true, deprecated: true }
+    : { kind, link: 'lo', address: prefix, scope: 'link' };
+}
+
+/** The error of a node that does not exist. */
+export function unknownNode(name: string): TowtankError {
+  return new TowtankError({ code: 'ERR_USAGE', message: `there is no node ${name} on this fabric` });
+}
