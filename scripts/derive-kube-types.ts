@@ -34,6 +34,11 @@ const packages = [
   'io.k8s.api.scheduling.v1',
   'io.k8s.api.certificates.v1',
   'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1',
+  'io.k8s.api.storage.v1',
+  'io.k8s.api.node.v1',
+  'io.k8s.api.flowcontrol.v1',
+  'io.k8s.api.admissionregistration.v1',
+  'io.k8s.api.autoscaling.v2',
 ];
 // Two groups that use one name: the later one gets a name of its own.
 const renamed: Record<string, string> = {
@@ -41,6 +46,14 @@ const renamed: Record<string, string> = {
   'io.k8s.api.events.v1.EventSeries': 'EventsV1EventSeries',
   'io.k8s.api.discovery.v1.EndpointPort': 'EndpointSlicePort',
   'io.k8s.api.networking.v1.ServiceReference': 'NetworkingServiceReference',
+  'io.k8s.api.autoscaling.v2.CrossVersionObjectReference': 'CrossVersionObjectReferenceV2',
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler': 'HorizontalPodAutoscalerV2',
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec': 'HorizontalPodAutoscalerV2Spec',
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus': 'HorizontalPodAutoscalerV2Status',
+  'io.k8s.api.flowcontrol.v1.Subject': 'FlowcontrolSubject',
+  'io.k8s.api.storage.v1.TokenRequest': 'StorageTokenRequest',
+  'io.k8s.api.admissionregistration.v1.WebhookClientConfig': 'AdmissionWebhookClientConfig',
+  'io.k8s.api.admissionregistration.v1.ServiceReference': 'AdmissionServiceReference',
 };
 
 const special: Record<string, string> = {

@@ -49,6 +49,19 @@ export interface AWSElasticBlockStoreVolumeSource {
   readonly volumeID: string;
 }
 
+export interface AdmissionServiceReference {
+  readonly name: string;
+  readonly namespace: string;
+  readonly path?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+export interface AdmissionWebhookClientConfig {
+  readonly caBundle?: string | undefined;
+  readonly service?: AdmissionServiceReference | undefined;
+  readonly url?: string | undefined;
+}
+
 export interface Affinity {
   readonly nodeAffinity?: NodeAffinity | undefined;
   readonly podAffinity?: PodAffinity | undefined;
@@ -64,9 +77,18 @@ export interface AppArmorProfile {
   readonly type: string;
 }
 
+export interface ApplyConfiguration {
+  readonly expression?: string | undefined;
+}
+
 export interface AttachedVolume {
   readonly devicePath: string;
   readonly name: string;
+}
+
+export interface AuditAnnotation {
+  readonly key: string;
+  readonly valueExpression: string;
 }
 
 export interface AzureDiskVolumeSource {
@@ -105,6 +127,59 @@ export interface BoundObjectReference {
   readonly uid?: string | undefined;
 }
 
+export interface CSIDriver {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec: CSIDriverSpec;
+}
+
+export interface CSIDriverList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly CSIDriver[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface CSIDriverSpec {
+  readonly attachRequired?: boolean | undefined;
+  readonly fsGroupPolicy?: string | undefined;
+  readonly nodeAllocatableUpdatePeriodSeconds?: number | undefined;
+  readonly podInfoOnMount?: boolean | undefined;
+  readonly preventPodSchedulingIfMissing?: boolean | undefined;
+  readonly requiresRepublish?: boolean | undefined;
+  readonly seLinuxMount?: boolean | undefined;
+  readonly serviceAccountTokenInSecrets?: boolean | undefined;
+  readonly storageCapacity?: boolean | undefined;
+  readonly tokenRequests?: readonly StorageTokenRequest[] | undefined;
+  readonly volumeLifecycleModes?: readonly string[] | undefined;
+}
+
+export interface CSINode {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec: CSINodeSpec;
+}
+
+export interface CSINodeDriver {
+  readonly allocatable?: VolumeNodeResources | undefined;
+  readonly name: string;
+  readonly nodeID: string;
+  readonly topologyKeys?: readonly string[] | undefined;
+}
+
+export interface CSINodeList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly CSINode[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface CSINodeSpec {
+  readonly drivers: readonly CSINodeDriver[];
+}
+
 export interface CSIPersistentVolumeSource {
   readonly controllerExpandSecretRef?: SecretReference | undefined;
   readonly controllerPublishSecretRef?: SecretReference | undefined;
@@ -116,6 +191,23 @@ export interface CSIPersistentVolumeSource {
   readonly readOnly?: boolean | undefined;
   readonly volumeAttributes?: Readonly<Record<string, string>> | undefined;
   readonly volumeHandle: string;
+}
+
+export interface CSIStorageCapacity {
+  readonly apiVersion?: string | undefined;
+  readonly capacity?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly maximumVolumeSize?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly nodeTopology?: LabelSelector | undefined;
+  readonly storageClassName: string;
+}
+
+export interface CSIStorageCapacityList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly CSIStorageCapacity[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
 }
 
 export interface CSIVolumeSource {
@@ -375,6 +467,18 @@ export interface ContainerResizePolicy {
   readonly restartPolicy: string;
 }
 
+export interface ContainerResourceMetricSource {
+  readonly container: string;
+  readonly name: string;
+  readonly target: MetricTarget;
+}
+
+export interface ContainerResourceMetricStatus {
+  readonly container: string;
+  readonly current: MetricValueStatus;
+  readonly name: string;
+}
+
 export interface ContainerRestartRule {
   readonly action: string;
   readonly exitCodes?: ContainerRestartRuleOnExitCodes | undefined;
@@ -480,6 +584,12 @@ export interface CronJobStatus {
 }
 
 export interface CrossVersionObjectReference {
+  readonly apiVersion?: string | undefined;
+  readonly kind: string;
+  readonly name: string;
+}
+
+export interface CrossVersionObjectReferenceV2 {
   readonly apiVersion?: string | undefined;
   readonly kind: string;
   readonly name: string;
@@ -919,9 +1029,29 @@ export interface ExecAction {
   readonly command?: readonly string[] | undefined;
 }
 
+export interface ExemptPriorityLevelConfiguration {
+  readonly lendablePercent?: number | undefined;
+  readonly nominalConcurrencyShares?: number | undefined;
+}
+
+export interface ExpressionWarning {
+  readonly fieldRef: string;
+  readonly warning: string;
+}
+
 export interface ExternalDocumentation {
   readonly description?: string | undefined;
   readonly url?: string | undefined;
+}
+
+export interface ExternalMetricSource {
+  readonly metric: MetricIdentifier;
+  readonly target: MetricTarget;
+}
+
+export interface ExternalMetricStatus {
+  readonly current: MetricValueStatus;
+  readonly metric: MetricIdentifier;
 }
 
 export interface FCVolumeSource {
@@ -971,6 +1101,51 @@ export interface FlockerVolumeSource {
   readonly datasetUUID?: string | undefined;
 }
 
+export interface FlowDistinguisherMethod {
+  readonly type: string;
+}
+
+export interface FlowSchema {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec?: FlowSchemaSpec | undefined;
+  readonly status?: FlowSchemaStatus | undefined;
+}
+
+export interface FlowSchemaCondition {
+  readonly lastTransitionTime?: string | undefined;
+  readonly message?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly status?: string | undefined;
+  readonly type?: string | undefined;
+}
+
+export interface FlowSchemaList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly FlowSchema[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface FlowSchemaSpec {
+  readonly distinguisherMethod?: FlowDistinguisherMethod | undefined;
+  readonly matchingPrecedence?: number | undefined;
+  readonly priorityLevelConfiguration: PriorityLevelConfigurationReference;
+  readonly rules?: readonly PolicyRulesWithSubjects[] | undefined;
+}
+
+export interface FlowSchemaStatus {
+  readonly conditions?: readonly FlowSchemaCondition[] | undefined;
+}
+
+export interface FlowcontrolSubject {
+  readonly group?: GroupSubject | undefined;
+  readonly kind: string;
+  readonly serviceAccount?: ServiceAccountSubject | undefined;
+  readonly user?: UserSubject | undefined;
+}
+
 export interface ForNode {
   readonly name: string;
 }
@@ -1015,9 +1190,26 @@ export interface GroupResource {
   readonly resource: string;
 }
 
+export interface GroupSubject {
+  readonly name: string;
+}
+
 export interface GroupVersionForDiscovery {
   readonly groupVersion: string;
   readonly version: string;
+}
+
+export interface HPAScalingPolicy {
+  readonly periodSeconds: number;
+  readonly type: string;
+  readonly value: number;
+}
+
+export interface HPAScalingRules {
+  readonly policies?: readonly HPAScalingPolicy[] | undefined;
+  readonly selectPolicy?: string | undefined;
+  readonly stabilizationWindowSeconds?: number | undefined;
+  readonly tolerance?: string | undefined;
 }
 
 export interface HTTPGetAction {
@@ -1051,6 +1243,19 @@ export interface HorizontalPodAutoscaler {
   readonly status?: HorizontalPodAutoscalerStatus | undefined;
 }
 
+export interface HorizontalPodAutoscalerBehavior {
+  readonly scaleDown?: HPAScalingRules | undefined;
+  readonly scaleUp?: HPAScalingRules | undefined;
+}
+
+export interface HorizontalPodAutoscalerCondition {
+  readonly lastTransitionTime?: string | undefined;
+  readonly message?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly status: string;
+  readonly type: string;
+}
+
 export interface HorizontalPodAutoscalerList {
   readonly apiVersion?: string | undefined;
   readonly items: readonly HorizontalPodAutoscaler[];
@@ -1068,6 +1273,31 @@ export interface HorizontalPodAutoscalerSpec {
 export interface HorizontalPodAutoscalerStatus {
   readonly currentCPUUtilizationPercentage?: number | undefined;
   readonly currentReplicas: number;
+  readonly desiredReplicas: number;
+  readonly lastScaleTime?: string | undefined;
+  readonly observedGeneration?: number | undefined;
+}
+
+export interface HorizontalPodAutoscalerV2 {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec: HorizontalPodAutoscalerV2Spec;
+  readonly status?: HorizontalPodAutoscalerV2Status | undefined;
+}
+
+export interface HorizontalPodAutoscalerV2Spec {
+  readonly behavior?: HorizontalPodAutoscalerBehavior | undefined;
+  readonly maxReplicas: number;
+  readonly metrics?: readonly MetricSpec[] | undefined;
+  readonly minReplicas?: number | undefined;
+  readonly scaleTargetRef: CrossVersionObjectReferenceV2;
+}
+
+export interface HorizontalPodAutoscalerV2Status {
+  readonly conditions?: readonly HorizontalPodAutoscalerCondition[] | undefined;
+  readonly currentMetrics?: readonly MetricStatus[] | undefined;
+  readonly currentReplicas?: number | undefined;
   readonly desiredReplicas: number;
   readonly lastScaleTime?: string | undefined;
   readonly observedGeneration?: number | undefined;
@@ -1253,6 +1483,10 @@ export interface IngressTLS {
 }
 
 export type JSON = unknown;
+
+export interface JSONPatch {
+  readonly expression?: string | undefined;
+}
 
 export interface JSONSchemaProps {
   readonly $ref?: string | undefined;
@@ -1455,6 +1689,18 @@ export interface LimitRangeSpec {
   readonly limits: readonly LimitRangeItem[];
 }
 
+export interface LimitResponse {
+  readonly queuing?: QueuingConfiguration | undefined;
+  readonly type: string;
+}
+
+export interface LimitedPriorityLevelConfiguration {
+  readonly borrowingLimitPercent?: number | undefined;
+  readonly lendablePercent?: number | undefined;
+  readonly limitResponse?: LimitResponse | undefined;
+  readonly nominalConcurrencyShares?: number | undefined;
+}
+
 export interface LinuxContainerUser {
   readonly gid: number;
   readonly supplementalGroups?: readonly number[] | undefined;
@@ -1507,15 +1753,152 @@ export interface ManagedFieldsEntry {
   readonly time?: string | undefined;
 }
 
+export interface MatchCondition {
+  readonly expression: string;
+  readonly name: string;
+}
+
+export interface MatchResources {
+  readonly excludeResourceRules?: readonly NamedRuleWithOperations[] | undefined;
+  readonly matchPolicy?: string | undefined;
+  readonly namespaceSelector?: LabelSelector | undefined;
+  readonly objectSelector?: LabelSelector | undefined;
+  readonly resourceRules?: readonly NamedRuleWithOperations[] | undefined;
+}
+
+export interface MetricIdentifier {
+  readonly name: string;
+  readonly selector?: LabelSelector | undefined;
+}
+
+export interface MetricSpec {
+  readonly containerResource?: ContainerResourceMetricSource | undefined;
+  readonly external?: ExternalMetricSource | undefined;
+  readonly object?: ObjectMetricSource | undefined;
+  readonly pods?: PodsMetricSource | undefined;
+  readonly resource?: ResourceMetricSource | undefined;
+  readonly type: string;
+}
+
+export interface MetricStatus {
+  readonly containerResource?: ContainerResourceMetricStatus | undefined;
+  readonly external?: ExternalMetricStatus | undefined;
+  readonly object?: ObjectMetricStatus | undefined;
+  readonly pods?: PodsMetricStatus | undefined;
+  readonly resource?: ResourceMetricStatus | undefined;
+  readonly type: string;
+}
+
+export interface MetricTarget {
+  readonly averageUtilization?: number | undefined;
+  readonly averageValue?: string | undefined;
+  readonly type: string;
+  readonly value?: string | undefined;
+}
+
+export interface MetricValueStatus {
+  readonly averageUtilization?: number | undefined;
+  readonly averageValue?: string | undefined;
+  readonly value?: string | undefined;
+}
+
 export interface ModifyVolumeStatus {
   readonly status: string;
   readonly targetVolumeAttributesClassName?: string | undefined;
+}
+
+export interface MutatingAdmissionPolicy {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec?: MutatingAdmissionPolicySpec | undefined;
+}
+
+export interface MutatingAdmissionPolicyBinding {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec?: MutatingAdmissionPolicyBindingSpec | undefined;
+}
+
+export interface MutatingAdmissionPolicyBindingList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly MutatingAdmissionPolicyBinding[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface MutatingAdmissionPolicyBindingSpec {
+  readonly matchResources?: MatchResources | undefined;
+  readonly paramRef?: ParamRef | undefined;
+  readonly policyName?: string | undefined;
+}
+
+export interface MutatingAdmissionPolicyList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly MutatingAdmissionPolicy[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface MutatingAdmissionPolicySpec {
+  readonly failurePolicy?: string | undefined;
+  readonly matchConditions?: readonly MatchCondition[] | undefined;
+  readonly matchConstraints?: MatchResources | undefined;
+  readonly mutations?: readonly Mutation[] | undefined;
+  readonly paramKind?: ParamKind | undefined;
+  readonly reinvocationPolicy?: string | undefined;
+  readonly variables?: readonly Variable[] | undefined;
+}
+
+export interface MutatingWebhook {
+  readonly admissionReviewVersions: readonly string[];
+  readonly clientConfig: AdmissionWebhookClientConfig;
+  readonly failurePolicy?: string | undefined;
+  readonly matchConditions?: readonly MatchCondition[] | undefined;
+  readonly matchPolicy?: string | undefined;
+  readonly name: string;
+  readonly namespaceSelector?: LabelSelector | undefined;
+  readonly objectSelector?: LabelSelector | undefined;
+  readonly reinvocationPolicy?: string | undefined;
+  readonly rules?: readonly RuleWithOperations[] | undefined;
+  readonly sideEffects: string;
+  readonly timeoutSeconds?: number | undefined;
+}
+
+export interface MutatingWebhookConfiguration {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly webhooks?: readonly MutatingWebhook[] | undefined;
+}
+
+export interface MutatingWebhookConfigurationList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly MutatingWebhookConfiguration[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface Mutation {
+  readonly applyConfiguration?: ApplyConfiguration | undefined;
+  readonly jsonPatch?: JSONPatch | undefined;
+  readonly patchType: string;
 }
 
 export interface NFSVolumeSource {
   readonly path: string;
   readonly readOnly?: boolean | undefined;
   readonly server: string;
+}
+
+export interface NamedRuleWithOperations {
+  readonly apiGroups?: readonly string[] | undefined;
+  readonly apiVersions?: readonly string[] | undefined;
+  readonly operations?: readonly string[] | undefined;
+  readonly resourceNames?: readonly string[] | undefined;
+  readonly resources?: readonly string[] | undefined;
+  readonly scope?: string | undefined;
 }
 
 export interface Namespace {
@@ -1729,6 +2112,11 @@ export interface NonResourceAttributes {
   readonly verb?: string | undefined;
 }
 
+export interface NonResourcePolicyRule {
+  readonly nonResourceURLs: readonly string[];
+  readonly verbs: readonly string[];
+}
+
 export interface NonResourceRule {
   readonly nonResourceURLs?: readonly string[] | undefined;
   readonly verbs: readonly string[];
@@ -1757,6 +2145,18 @@ export interface ObjectMeta {
   readonly uid?: string | undefined;
 }
 
+export interface ObjectMetricSource {
+  readonly describedObject: CrossVersionObjectReferenceV2;
+  readonly metric: MetricIdentifier;
+  readonly target: MetricTarget;
+}
+
+export interface ObjectMetricStatus {
+  readonly current: MetricValueStatus;
+  readonly describedObject: CrossVersionObjectReferenceV2;
+  readonly metric: MetricIdentifier;
+}
+
 export interface ObjectReference {
   readonly apiVersion?: string | undefined;
   readonly fieldPath?: string | undefined;
@@ -1767,6 +2167,10 @@ export interface ObjectReference {
   readonly uid?: string | undefined;
 }
 
+export interface Overhead {
+  readonly podFixed?: Readonly<Record<string, string>> | undefined;
+}
+
 export interface OwnerReference {
   readonly apiVersion: string;
   readonly blockOwnerDeletion?: boolean | undefined;
@@ -1774,6 +2178,18 @@ export interface OwnerReference {
   readonly kind: string;
   readonly name: string;
   readonly uid: string;
+}
+
+export interface ParamKind {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+}
+
+export interface ParamRef {
+  readonly name?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly parameterNotFoundAction?: string | undefined;
+  readonly selector?: LabelSelector | undefined;
 }
 
 export interface ParentReference {
@@ -2159,12 +2575,28 @@ export interface PodTemplateSpec {
   readonly spec?: PodSpec | undefined;
 }
 
+export interface PodsMetricSource {
+  readonly metric: MetricIdentifier;
+  readonly target: MetricTarget;
+}
+
+export interface PodsMetricStatus {
+  readonly current: MetricValueStatus;
+  readonly metric: MetricIdentifier;
+}
+
 export interface PolicyRule {
   readonly apiGroups?: readonly string[] | undefined;
   readonly nonResourceURLs?: readonly string[] | undefined;
   readonly resourceNames?: readonly string[] | undefined;
   readonly resources?: readonly string[] | undefined;
   readonly verbs: readonly string[];
+}
+
+export interface PolicyRulesWithSubjects {
+  readonly nonResourceRules?: readonly NonResourcePolicyRule[] | undefined;
+  readonly resourceRules?: readonly ResourcePolicyRule[] | undefined;
+  readonly subjects: readonly FlowcontrolSubject[];
 }
 
 export interface PortStatus {
@@ -2206,6 +2638,43 @@ export interface PriorityClassList {
   readonly metadata?: ListMeta | undefined;
 }
 
+export interface PriorityLevelConfiguration {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec?: PriorityLevelConfigurationSpec | undefined;
+  readonly status?: PriorityLevelConfigurationStatus | undefined;
+}
+
+export interface PriorityLevelConfigurationCondition {
+  readonly lastTransitionTime?: string | undefined;
+  readonly message?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly status?: string | undefined;
+  readonly type?: string | undefined;
+}
+
+export interface PriorityLevelConfigurationList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly PriorityLevelConfiguration[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface PriorityLevelConfigurationReference {
+  readonly name: string;
+}
+
+export interface PriorityLevelConfigurationSpec {
+  readonly exempt?: ExemptPriorityLevelConfiguration | undefined;
+  readonly limited?: LimitedPriorityLevelConfiguration | undefined;
+  readonly type: string;
+}
+
+export interface PriorityLevelConfigurationStatus {
+  readonly conditions?: readonly PriorityLevelConfigurationCondition[] | undefined;
+}
+
 export interface Probe {
   readonly exec?: ExecAction | undefined;
   readonly failureThreshold?: number | undefined;
@@ -2222,6 +2691,12 @@ export interface Probe {
 export interface ProjectedVolumeSource {
   readonly defaultMode?: number | undefined;
   readonly sources?: readonly VolumeProjection[] | undefined;
+}
+
+export interface QueuingConfiguration {
+  readonly handSize?: number | undefined;
+  readonly queueLengthLimit?: number | undefined;
+  readonly queues?: number | undefined;
 }
 
 export interface QuobyteVolumeSource {
@@ -2363,6 +2838,24 @@ export interface ResourceHealth {
   readonly resourceID: string;
 }
 
+export interface ResourceMetricSource {
+  readonly name: string;
+  readonly target: MetricTarget;
+}
+
+export interface ResourceMetricStatus {
+  readonly current: MetricValueStatus;
+  readonly name: string;
+}
+
+export interface ResourcePolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly clusterScope?: boolean | undefined;
+  readonly namespaces?: readonly string[] | undefined;
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
 export interface ResourceQuota {
   readonly apiVersion?: string | undefined;
   readonly kind?: string | undefined;
@@ -2457,6 +2950,30 @@ export interface RollingUpdateStatefulSetStrategy {
   readonly partition?: number | undefined;
 }
 
+export interface RuleWithOperations {
+  readonly apiGroups?: readonly string[] | undefined;
+  readonly apiVersions?: readonly string[] | undefined;
+  readonly operations?: readonly string[] | undefined;
+  readonly resources?: readonly string[] | undefined;
+  readonly scope?: string | undefined;
+}
+
+export interface RuntimeClass {
+  readonly apiVersion?: string | undefined;
+  readonly handler: string;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly overhead?: Overhead | undefined;
+  readonly scheduling?: Scheduling | undefined;
+}
+
+export interface RuntimeClassList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly RuntimeClass[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
 export interface SELinuxOptions {
   readonly level?: string | undefined;
   readonly role?: string | undefined;
@@ -2505,6 +3022,11 @@ export interface ScaleSpec {
 export interface ScaleStatus {
   readonly replicas: number;
   readonly selector?: string | undefined;
+}
+
+export interface Scheduling {
+  readonly nodeSelector?: Readonly<Record<string, string>> | undefined;
+  readonly tolerations?: readonly Toleration[] | undefined;
 }
 
 export interface ScopeSelector {
@@ -2650,6 +3172,11 @@ export interface ServiceAccountList {
   readonly items: readonly ServiceAccount[];
   readonly kind?: string | undefined;
   readonly metadata?: ListMeta | undefined;
+}
+
+export interface ServiceAccountSubject {
+  readonly name: string;
+  readonly namespace: string;
 }
 
 export interface ServiceAccountTokenProjection {
@@ -2839,6 +3366,26 @@ export interface StatusDetails {
   readonly uid?: string | undefined;
 }
 
+export interface StorageClass {
+  readonly allowVolumeExpansion?: boolean | undefined;
+  readonly allowedTopologies?: readonly TopologySelectorTerm[] | undefined;
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly mountOptions?: readonly string[] | undefined;
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+  readonly provisioner: string;
+  readonly reclaimPolicy?: string | undefined;
+  readonly volumeBindingMode?: string | undefined;
+}
+
+export interface StorageClassList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly StorageClass[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
 export interface StorageOSPersistentVolumeSource {
   readonly fsType?: string | undefined;
   readonly readOnly?: boolean | undefined;
@@ -2853,6 +3400,11 @@ export interface StorageOSVolumeSource {
   readonly secretRef?: LocalObjectReference | undefined;
   readonly volumeName?: string | undefined;
   readonly volumeNamespace?: string | undefined;
+}
+
+export interface StorageTokenRequest {
+  readonly audience: string;
+  readonly expirationSeconds?: number | undefined;
 }
 
 export interface Subject {
@@ -2986,6 +3538,10 @@ export interface TopologySpreadConstraint {
   readonly whenUnsatisfiable: string;
 }
 
+export interface TypeChecking {
+  readonly expressionWarnings?: readonly ExpressionWarning[] | undefined;
+}
+
 export interface TypedLocalObjectReference {
   readonly apiGroup?: string | undefined;
   readonly kind: string;
@@ -3011,6 +3567,97 @@ export interface UserInfo {
   readonly username?: string | undefined;
 }
 
+export interface UserSubject {
+  readonly name: string;
+}
+
+export interface ValidatingAdmissionPolicy {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec?: ValidatingAdmissionPolicySpec | undefined;
+  readonly status?: ValidatingAdmissionPolicyStatus | undefined;
+}
+
+export interface ValidatingAdmissionPolicyBinding {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec: ValidatingAdmissionPolicyBindingSpec;
+}
+
+export interface ValidatingAdmissionPolicyBindingList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly ValidatingAdmissionPolicyBinding[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface ValidatingAdmissionPolicyBindingSpec {
+  readonly matchResources?: MatchResources | undefined;
+  readonly paramRef?: ParamRef | undefined;
+  readonly policyName: string;
+  readonly validationActions: readonly string[];
+}
+
+export interface ValidatingAdmissionPolicyList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly ValidatingAdmissionPolicy[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface ValidatingAdmissionPolicySpec {
+  readonly auditAnnotations?: readonly AuditAnnotation[] | undefined;
+  readonly failurePolicy?: string | undefined;
+  readonly matchConditions?: readonly MatchCondition[] | undefined;
+  readonly matchConstraints?: MatchResources | undefined;
+  readonly paramKind?: ParamKind | undefined;
+  readonly validations?: readonly Validation[] | undefined;
+  readonly variables?: readonly Variable[] | undefined;
+}
+
+export interface ValidatingAdmissionPolicyStatus {
+  readonly conditions?: readonly Condition[] | undefined;
+  readonly observedGeneration?: number | undefined;
+  readonly typeChecking?: TypeChecking | undefined;
+}
+
+export interface ValidatingWebhook {
+  readonly admissionReviewVersions: readonly string[];
+  readonly clientConfig: AdmissionWebhookClientConfig;
+  readonly failurePolicy?: string | undefined;
+  readonly matchConditions?: readonly MatchCondition[] | undefined;
+  readonly matchPolicy?: string | undefined;
+  readonly name: string;
+  readonly namespaceSelector?: LabelSelector | undefined;
+  readonly objectSelector?: LabelSelector | undefined;
+  readonly rules?: readonly RuleWithOperations[] | undefined;
+  readonly sideEffects: string;
+  readonly timeoutSeconds?: number | undefined;
+}
+
+export interface ValidatingWebhookConfiguration {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly webhooks?: readonly ValidatingWebhook[] | undefined;
+}
+
+export interface ValidatingWebhookConfigurationList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly ValidatingWebhookConfiguration[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface Validation {
+  readonly expression: string;
+  readonly message?: string | undefined;
+  readonly messageExpression?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
 export interface ValidationRule {
   readonly fieldPath?: string | undefined;
   readonly message?: string | undefined;
@@ -3018,6 +3665,11 @@ export interface ValidationRule {
   readonly optionalOldSelf?: boolean | undefined;
   readonly reason?: string | undefined;
   readonly rule: string;
+}
+
+export interface Variable {
+  readonly expression: string;
+  readonly name: string;
 }
 
 export interface Volume {
@@ -3054,9 +3706,63 @@ export interface Volume {
   readonly vsphereVolume?: VsphereVirtualDiskVolumeSource | undefined;
 }
 
+export interface VolumeAttachment {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly spec: VolumeAttachmentSpec;
+  readonly status?: VolumeAttachmentStatus | undefined;
+}
+
+export interface VolumeAttachmentList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly VolumeAttachment[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
+export interface VolumeAttachmentSource {
+  readonly inlineVolumeSpec?: PersistentVolumeSpec | undefined;
+  readonly persistentVolumeName?: string | undefined;
+}
+
+export interface VolumeAttachmentSpec {
+  readonly attacher: string;
+  readonly nodeName: string;
+  readonly source: VolumeAttachmentSource;
+}
+
+export interface VolumeAttachmentStatus {
+  readonly attachError?: VolumeError | undefined;
+  readonly attached: boolean;
+  readonly attachmentMetadata?: Readonly<Record<string, string>> | undefined;
+  readonly detachError?: VolumeError | undefined;
+}
+
+export interface VolumeAttributesClass {
+  readonly apiVersion?: string | undefined;
+  readonly driverName: string;
+  readonly kind?: string | undefined;
+  readonly metadata?: ObjectMeta | undefined;
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface VolumeAttributesClassList {
+  readonly apiVersion?: string | undefined;
+  readonly items: readonly VolumeAttributesClass[];
+  readonly kind?: string | undefined;
+  readonly metadata?: ListMeta | undefined;
+}
+
 export interface VolumeDevice {
   readonly devicePath: string;
   readonly name: string;
+}
+
+export interface VolumeError {
+  readonly errorCode?: number | undefined;
+  readonly message?: string | undefined;
+  readonly time?: string | undefined;
 }
 
 export interface VolumeMount {
@@ -3079,6 +3785,10 @@ export interface VolumeMountStatus {
 
 export interface VolumeNodeAffinity {
   readonly required?: NodeSelector | undefined;
+}
+
+export interface VolumeNodeResources {
+  readonly count?: number | undefined;
 }
 
 export interface VolumeProjection {
