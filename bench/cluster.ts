@@ -1,0 +1,183 @@
+// The measures of a whole cluster: how long until it answers, what it needs, what is left. Medians of 5.
+//   node bench/cluster.ts            all; or name some: up large pod down crash
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCluster, findCluster } from '../src/index.ts';
+import type { Service } from '../src/kube/generated/types.ts';
+
+const ROUNDS = 5;
+const root = new URL('..', import.meta.url).pathname;
+const state = mkdtempSync(join(tmpdir(), 'towtank-bench-'));
+process.env['TOWTANK_STATE_DIR'] = state;
+process.env['NODE_COMPILE_CACHE'] = join(state, 'compile-cache');
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const line = (what: string, values: readonly number[], unit: string, goal: string): void => {
+  process.stdout.write(
+    `${what.padEnd(58)} ${median(values).toFixed(0).padStart(7)} ${unit}  (${values.map((value) => value.toFixed(0)).join(' ')}; goal ${goal})\n`,
+  );
+};
+
+function towtank(...words: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(join(root, 'towtank'), words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`towtank ${words.join(' ')} exited ${status}: ${stderr}`);
+  return stdout;
+}
+
+function residentMegabytes(name: string): number {
+  const record = JSON.parse(readFileSync(join(state, 'clusters', name, 'cluster.json'), 'utf8')) as {
+    innerPid: number;
+  };
+  const status = readFileSync(`/proc/${record.innerPid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000;
+}
+
+const app = (replicas: number): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: ${replicas}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: agnhost, args: [netexec, --http-port=8080]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: caller}
+spec: {containers: [{name: shell, image: busybox}]}
+`;
+
+function benchUp(): void {
+  const file = join(state, 'app.yaml');
+  writeFileSync(file, app(9));
+  const times: number[] = [];
+  const memory: number[] = [];
+  const downs: number[] = [];
+  for (let round = 0; round < ROUNDS + 1; round++) {
+    const before = performance.now();
+    towtank('up', '-q', '--name', 'bench', '--apply', file);
+    towtank(
+      'exec',
+      '--name',
+      'bench',
+      'caller',
+      '--',
+      'curl',
+      '-sS',
+      '--retry',
+      '20',
+      '--retry-connrefused',
+      '--retry-delay',
+      '0',
+      'http://web/hostname',
+    );
+    const ms = performance.now() - before;
+    const rss = residentMegabytes('bench');
+    const downFrom = performance.now();
+    towtank('down', '--name', 'bench');
+    // The first round fills the compile cache, as a user's first run does.
+    if (round > 0) {
+      times.push(ms);
+      memory.push(rss);
+      downs.push(performance.now() - downFrom);
+    }
+  }
+  line('up: 3 nodes, 10 pods, DNS, Service answers by name', times, 'ms', '< 1000');
+  line('  resident memory of the supervisor', memory, 'MB', '< 150');
+  line('down', downs, 'ms', '< 200');
+}
+
+async function benchLarge(): Promise<void> {
+  const times: number[] = [];
+  const memory: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = performance.now();
+    await using cluster = await createCluster({ name: 'large', nodes: 20, manifests: [app(1000)] });
+    await cluster.wait({ resource: 'deployments', name: 'web', for: 'Available', timeoutMs: 120_000 });
+    await readyPods(cluster, 1000);
+    await cluster.pod('caller').fetch('http://web/hostname');
+    times.push(performance.now() - before);
+    memory.push(residentMegabytes('large'));
+  }
+  line('20 nodes x 50 pods ready', times, 'ms', '< 8000');
+  line('  resident memory of the supervisor', memory, 'MB', '< 350');
+}
+
+async function readyPods(cluster: Awaited<ReturnType<typeof createCluster>>, count: number): Promise<void> {
+  while ((await cluster.status()).pods.ready < count) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function benchPod(): Promise<void> {
+  await using cluster = await createCluster({ name: 'pod', manifests: [app(3)] });
+  await cluster.wait({ resource: 'pods', name: 'caller', for: 'Ready' });
+  const times: number[] = [];
+  for (let round = 0; round < 21; round++) {
+    const labels = `{app: further-${round}}`;
+    await cluster.apply(
+      `{apiVersion: v1, kind: Service, metadata: {name: further-${round}}, spec: {selector: ${labels}, ports: [{port: 80, targetPort: 8080}]}}`,
+    );
+    const { spec } = await cluster.get<Service>('services', `further-${round}`, 'default');
+    const before = performance.now();
+    await cluster.apply(
+      `{apiVersion: v1, kind: Pod, metadata: {name: further-${round}, labels: ${labels}}, spec: {containers: [{name: web, image: agnhost, args: [netexec, --http-port=8080]}]}}`,
+    );
+    while (!(await answers(cluster, `http://${spec?.clusterIP}/hostname`)));
+    times.push(performance.now() - before);
+  }
+  line('a further pod answers through its Service (p50)', times, 'ms', '< 100');
+}
+
+async function answers(cluster: Awaited<ReturnType<typeof createCluster>>, url: string): Promise<boolean> {
+  try {
+    return (await cluster.pod('caller').fetch(url, { timeoutMs: 1000 })).status === 200;
+  } catch {
+    // Refused: the rules are not there yet.
+    return false;
+  }
+}
+
+function benchCrash(): void {
+  const times: number[] = [];
+  for (let round = 0; round < 20; round++) {
+    const before = performance.now();
+    towtank('up', '-q', '--name', 'crash');
+    times.push(performance.now() - before);
+    const { innerPid } = JSON.parse(readFileSync(join(state, 'clusters/crash/cluster.json'), 'utf8')) as {
+      innerPid: number;
+    };
+    process.kill(innerPid, 'SIGKILL');
+  }
+  line('up after kill -9, 20 times: first five', times.slice(0, 5), 'ms', 'no slowdown');
+  line('up after kill -9, 20 times: last five', times.slice(-5), 'ms', 'no slowdown');
+}
+
+const wanted = process.argv.slice(2);
+const wants = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
+process.stdout.write(
+  `${cpus().length} cores, ${cpus()[0]?.model}, Linux ${spawnSync('uname', ['-r'], { encoding: 'utf8' }).stdout.trim()}, Node ${process.version}\n`,
+);
+try {
+  if (wants('up')) benchUp();
+  if (wants('large')) await benchLarge();
+  if (wants('pod')) await benchPod();
+  if (wants('crash')) benchCrash();
+} finally {
+  for (const name of ['bench', 'crash']) {
+    try {
+      await findCluster(name).down();
+    } catch {
+      // Not running, as it should be.
+    }
+  }
+  rmSync(state, { recursive: true, force: true });
+}
