@@ -62,7 +62,9 @@ export interface BuiltinImage {
   readonly programs: readonly string[];
   /** Words after the program's name when the container gives none. */
   readonly defaultArgs?: readonly string[];
-  /** True for an image whose own program is a shell: without a command it idles, and with `stdin: true` the host's sh runs. */
+  /** `own`: args go to the image's program, as in agnhost; `args`: args are a command line of their own, as in busybox and nginx. */
+  readonly entrypoint: 'own' | 'args';
+  /** True when the program is a shell: with `stdin: true` and no command the host's sh runs instead of `start`. */
   readonly shell?: boolean;
   /** Starts the program; throws or rejects when it cannot start at all. */
   start(context: BuiltinContext): BuiltinProcess | Promise<BuiltinProcess>;

@@ -1,0 +1,131 @@
+import { join } from 'node:path/posix';
+import type { Duplex } from 'node:stream';
+import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import { connectTcp } from '../../kernel/sockets.ts';
+import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
+import type { Clock } from '../../kube/clock.ts';
+import type { Pod } from '../../kube/generated/types.ts';
+import { buildResolvConf, type NodeDns } from '../../kube/resolv-conf.ts';
+import type { ContainerStart, PodRuntime, PodSandbox, RunningContainer } from '../container/container-runtime.ts';
+import type { PodObjects } from '../environment/build-environment.ts';
+import type { NodeResources } from '../environment/resource-value.ts';
+import { podHostname } from '../files/pod-hostname.ts';
+import type { PodEvent } from '../pod/node-world.ts';
+import { startBuiltinContainer } from './builtin-container.ts';
+import type { PodAddressPool } from './pod-addresses.ts';
+import { type IssueToken, PodFiles } from './pod-files.ts';
+import type { PodWorld } from './pod-world.ts';
+import { startProgramContainer } from './program-container.ts';
+
+export interface KernelPodRuntimeOptions {
+  readonly network: NodeNetwork;
+  readonly addresses: PodAddressPool;
+  /** The node's internal addresses. */
+  readonly hostIPs: readonly string[];
+  /** A folder for the files of pods, one folder each. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly dns: NodeDns;
+  readonly resources: NodeResources;
+  readonly objects: PodObjects;
+  readonly issueToken: IssueToken;
+  readonly recordEvent: (pod: Pod, event: PodEvent) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Makes pods of network namespaces, processes and in-process servers. */
+export class KernelPodRuntime implements PodRuntime {
+  readonly #options: KernelPodRuntimeOptions;
+
+  constructor(options: KernelPodRuntimeOptions) {
+    this.#options = options;
+  }
+
+  async createSandbox(pod: Pod): Promise<PodSandbox> {
+    const { network, addresses, hostIPs, dns, recordEvent } = this.#options;
+    for (const { involved, reason, message } of buildResolvConf(pod, dns).events) {
+      if (involved === 'pod') recordEvent(pod, { type: 'Warning', reason, message });
+    }
+    if (pod.spec?.hostNetwork === true)
+      return this.#sandbox(pod, network.netns, { podIPs: hostIPs, release: () => {} });
+    const podIPs = addresses.allocate();
+    try {
+      const attached = network.attachPod({ name: netnsName(pod), addresses: podIPs });
+      const release = (): void => {
+        attached.detach();
+        addresses.release(podIPs);
+      };
+      return this.#sandbox(pod, attached.netns, { podIPs, release });
+    } catch (error) {
+      addresses.release(podIPs);
+      throw error;
+    }
+  }
+
+  #sandbox(
+    pod: Pod,
+    netns: NetworkNamespace,
+    { podIPs, release }: { readonly podIPs: readonly string[]; readonly release: () => void },
+  ): PodSandbox {
+    const { directory, network, hostIPs, dns, resources: node, objects, issueToken, clock, onError } = this.#options;
+    const hostname = podHostname(pod, network.name, dns.clusterDomain);
+    const current = { pod };
+    const files = new PodFiles({
+      directory: join(directory, pod.metadata?.uid ?? ''),
+      pod: () => current.pod,
+      podIPs,
+      hostIPs,
+      hostname,
+      dns,
+      node,
+      objects,
+      issueToken,
+      clock,
+      onError,
+    });
+    const world: PodWorld = { pod: () => current.pod, netns, podIPs, hostname, files };
+    let removed: Promise<void> | undefined;
+    return {
+      podIPs,
+      start: (start) => this.#start(world, start),
+      connect: (port) => connectLoopback(netns, port),
+      refreshVolumes: (latest) => {
+        current.pod = latest;
+        return files.refresh();
+      },
+      remove: () => {
+        removed ??= files.remove().finally(release);
+        return removed;
+      },
+    };
+  }
+
+  #start(world: PodWorld, start: ContainerStart): Promise<RunningContainer> {
+    const { clock } = this.#options;
+    const { plan } = start;
+    return plan.kind === 'program'
+      ? startProgramContainer(world, start, plan.command, clock)
+      : startBuiltinContainer({ world, start, image: plan.image, args: plan.args, clock });
+  }
+}
+
+// Readable in `ip netns`, and different from that of a pod of the same name that is still going away.
+function netnsName({ metadata }: Pod): string {
+  const { namespace = '', name = '', uid = '' } = metadata ?? {};
+  return `${`${namespace}_${name}`.slice(0, 150)}_${uid.slice(0, 8)}`;
+}
+
+async function connectLoopback(netns: NetworkNamespace, port: number): Promise<Duplex> {
+  try {
+    return await connected(netns, '127.0.0.1', port);
+  } catch (error) {
+    return connected(netns, '::1', port).catch(() => Promise.reject(error));
+  }
+}
+
+function connected(netns: NetworkNamespace, host: string, port: number): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp(netns, { host, port });
+    socket.once('connect', () => resolve(socket)).once('error', reject);
+  });
+}
