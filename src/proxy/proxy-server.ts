@@ -11,16 +11,14 @@ import { createBackend, type ProxyRunners } from './create-backend.ts';
 import { buildNodeNetwork } from './facts/build-node-network.ts';
 import { FamilyProxy } from './family-proxy.ts';
 import { HealthState } from './health/health-state.ts';
+import type { Listen } from './health/http-listener.ts';
+import { openProxyServers } from './health/proxy-servers.ts';
+import { ServiceChecks } from './health/service-checks.ts';
 import { ProxyMetrics } from './metrics/proxy-metrics.ts';
-import type { ProxyState, SyncReport } from './proxy-backend.ts';
+import { type ProxySysctl, prepareKernel } from './prepare-kernel.ts';
+import type { ProxyLog } from './proxy-log.ts';
+import { QuarantineReports } from './quarantine-reports.ts';
 import type { ServiceFactsFeed } from './service-facts-feed.ts';
-
-/** A line of the proxy's log. */
-export interface ProxyLog {
-  readonly level: 'info' | 'warning' | 'error';
-  readonly message: string;
-  readonly error?: unknown;
-}
 
 export interface ProxyOptions {
   /** For Events. */
@@ -35,18 +33,15 @@ export interface ProxyOptions {
   /** Default both. */
   readonly families?: readonly Family[];
   readonly runners: ProxyRunners;
-  /** Addresses of all interfaces of the node, loopback included; read anew at each sync. */
+  /** Addresses of all interfaces of the node, loopback included; read anew at each sync when node port addresses are set. */
   readonly addresses: () => readonly string[];
-  /** Reads and writes kernel parameters of the node's network namespace; without it none is touched. */
+  /** Kernel parameters of the node's network namespace; without it none is touched. */
   readonly sysctl?: ProxySysctl;
+  /** Number of processors; given, the proxy sets the parameters of connection tracking as kube-proxy does. */
+  readonly processors?: number;
+  /** Opens listening sockets in the node's network namespace; without it there are no health and metrics servers. */
+  readonly listen?: Listen;
   readonly log: (entry: ProxyLog) => void;
-}
-
-/** Kernel parameters of one network namespace (`net.ipv4.conf.all.route_localnet`). */
-export interface ProxySysctl {
-  /** Undefined when the kernel lacks it. */
-  read(key: string): string | undefined;
-  write(key: string, value: string): void;
 }
 
 /** A running proxy. Disposing of it leaves its rules in the kernel, as kube-proxy does. */
@@ -60,10 +55,15 @@ export interface Proxy extends AsyncDisposable {
   resync(): void;
 }
 
-/** Starts the proxy of one node. */
+/** Starts the proxy of one node. Rejects when a runner is missing, a port is taken or a kernel parameter is refused. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const server = new ProxyServer(options);
-  await server.start();
+  try {
+    await server.start();
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
   return server;
 }
 
@@ -77,27 +77,31 @@ class ProxyServer implements Proxy {
   readonly #recorder: EventRecorder;
   readonly #nodes: Informer<Node>;
   readonly #families: readonly Family[];
-  readonly #started = Promise.withResolvers<void>();
-  readonly #quarantined = new Set<string>();
+  readonly #quarantine: QuarantineReports;
+  readonly #synced = Promise.withResolvers<void>();
+  readonly #resources = new DisposableStack();
   #proxies: readonly FamilyProxy[] = [];
-  #subscription: Disposable | undefined;
+  #checks: ServiceChecks | undefined;
   #node: Node | undefined;
   #closed = false;
 
   constructor(options: ProxyOptions) {
+    const { client, clock, nodeName, log } = options;
     this.#options = options;
     this.#config = { ...DEFAULT_PROXY_CONFIG, ...options.config };
     this.#families = options.families ?? FAMILIES;
-    this.health = new HealthState(options.clock, 2 * this.#config.syncPeriodMs);
+    this.health = new HealthState(clock, 2 * this.#config.syncPeriodMs);
     this.#metrics = new ProxyMetrics(this.#config.mode, this.#families);
-    const { client, clock, nodeName, log } = options;
     const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
-    this.#recorder = new EventRecorder({ client, clock, component: 'kube-proxy', host: nodeName, onError });
+    this.#recorder = this.#resources.use(
+      new EventRecorder({ client, clock, component: 'kube-proxy', host: nodeName, onError }),
+    );
+    this.#quarantine = new QuarantineReports({ recorder: this.#recorder, nodeName, log });
     this.#nodes = options.informers.for(resources.nodes);
   }
 
   get synced(): Promise<void> {
-    return this.#started.promise.then(() => Promise.all(this.#proxies.map(({ synced }) => synced))).then(() => {});
+    return this.#synced.promise;
   }
 
   metrics(): string {
@@ -109,42 +113,47 @@ class ProxyServer implements Proxy {
   }
 
   async start(): Promise<void> {
-    const beLiberal = this.#prepareKernel();
-    this.#proxies = await Promise.all(this.#families.map((family) => this.#createFamily(family, beLiberal)));
+    const { listen } = this.#options;
+    const fixed = this.#prepareKernel();
+    this.#proxies = await Promise.all(this.#families.map((family) => this.#createFamily(family, fixed)));
+    if (listen !== undefined) this.#openServers(listen);
     this.#nodes.onChange(({ key, current }) => this.#nodeChanged(key, current));
-    this.#subscription = this.#options.services.onServiceCIDRs(() => this.#refresh());
+    this.#resources.use(this.#options.services.onServiceCIDRs(() => this.#refresh()));
     void this.#run();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#subscription?.[Symbol.dispose]();
-    this.#recorder[Symbol.dispose]();
     await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
+    this.#resources.dispose();
   }
 
   async #run(): Promise<void> {
     await Promise.all([this.#options.services.synced, this.#nodes.start()]);
     if (this.#closed) return;
     for (const proxy of this.#proxies) proxy.start();
-    this.#started.resolve();
+    await Promise.all(this.#proxies.map(({ synced }) => synced));
+    this.#synced.resolve();
   }
 
-  async #createFamily(family: Family, conntrackTcpBeLiberal: boolean): Promise<FamilyProxy> {
+  async #createFamily(family: Family, fixed: ReturnType<typeof prepareKernel>): Promise<FamilyProxy> {
     const { clock, runners, services, log } = this.#options;
     const { mode, syncPeriodMs, minSyncPeriodMs } = this.#config;
     return new FamilyProxy({
       family,
       clock,
       facts: services.facts,
-      backend: await createBackend({ mode, family, runners, conntrackTcpBeLiberal }),
+      backend: await createBackend({ mode, family, runners, ...fixed }),
       node: () => this.#buildNode(family),
       conntrack: runners.conntrack,
       health: this.health,
       metrics: this.#metrics,
       syncPeriodMs,
       minSyncPeriodMs,
-      onSynced: (state, report) => this.#synced(state, report),
+      onSynced: (_state, { quarantined }) => {
+        this.#quarantine.report(family, quarantined);
+        this.#checks?.sync();
+      },
       onError: (message, error) => log({ level: 'error', message, error }),
     });
   }
@@ -173,34 +182,29 @@ class ProxyServer implements Proxy {
     for (const proxy of this.#proxies) proxy.request();
   }
 
-  #synced(_state: ProxyState, { quarantined }: SyncReport): void {
-    const held = new Set(quarantined.map(({ key }) => key));
-    for (const key of this.#quarantined) if (!held.has(key)) this.#quarantined.delete(key);
-    for (const { key, cause } of quarantined) {
-      if (this.#quarantined.has(key)) continue;
-      this.#quarantined.add(key);
-      this.#reportQuarantine(key, cause);
+  #prepareKernel(): ReturnType<typeof prepareKernel> {
+    const { sysctl, processors, log } = this.#options;
+    if (sysctl === undefined) return { conntrackTcpBeLiberal: false };
+    const onRefused = (key: string, error: unknown): void =>
+      log({ level: 'warning', message: `kernel parameter ${key} cannot be set`, error });
+    return prepareKernel({ config: this.#config, sysctl, processors, onRefused });
+  }
+
+  #openServers(listen: Listen): void {
+    const { health } = this;
+    for (const server of openProxyServers({ config: this.#config, health, metrics: this.#metrics, listen })) {
+      this.#resources.use(server);
     }
-  }
-
-  #reportQuarantine(key: string, cause: unknown): void {
-    const [namespace = '', rest = ''] = key.split('/');
-    const [name = ''] = rest.split(':');
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `node ${this.#options.nodeName} cannot write the rules of ${key}: ${why}`;
-    const object = { metadata: { namespace, name } };
-    this.#recorder.record(resources.services, object, { type: 'Warning', reason: 'FailedToWriteRules', message });
-    this.#options.log({ level: 'error', message, error: cause });
-  }
-
-  // Node ports on 127.0.0.1 need packets from there to be routed; nf_conntrack decides about INVALID packets.
-  #prepareKernel(): boolean {
-    const { sysctl } = this.#options;
-    if (sysctl === undefined) return false;
-    const { mode, localhostNodePorts, nodePortAddresses } = this.#config;
-    const loopback =
-      nodePortAddresses.length === 0 || nodePortAddresses.some((cidr) => /^(0\.0\.0\.0|127)\b/.test(cidr));
-    if (mode === 'iptables' && localhostNodePorts && loopback) sysctl.write('net.ipv4.conf.all.route_localnet', '1');
-    return (sysctl.read('net.netfilter.nf_conntrack_tcp_be_liberal') ?? '0') !== '0';
+    this.#checks = this.#resources.use(
+      new ServiceChecks({
+        facts: this.#options.services.facts,
+        families: this.#families,
+        nodeName: this.#options.nodeName,
+        recorder: this.#recorder,
+        isProxyHealthy: () => health.live.healthy,
+        addresses: () => this.#families.map((family) => this.#buildNode(family)?.nodePortAddresses),
+        listen,
+      }),
+    );
   }
 }

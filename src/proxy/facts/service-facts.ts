@@ -57,6 +57,7 @@ export class ServiceFacts {
   readonly #options: Required<ServiceFactsOptions>;
   readonly #ports: Record<Family, Map<string, readonly ServicePort[]>> = { ipv4: new Map(), ipv6: new Map() };
   readonly #endpoints: Record<Family, Map<string, Endpoints>> = { ipv4: new Map(), ipv6: new Map() };
+  readonly #healthChecked: Record<Family, Set<string>> = { ipv4: new Set(), ipv6: new Set() };
   readonly #slices = new Map<string, SliceFacts>();
   readonly #subscribers = new Set<(change: FactChange) => void>();
   readonly #shared = new WeakMap<
@@ -102,6 +103,11 @@ export class ServiceFacts {
     return new Set([...this.#ports[family].keys(), ...this.#endpoints[family].keys()]);
   }
 
+  /** Services with a healthCheckNodePort. */
+  healthChecked(family: Family): ReadonlySet<string> {
+    return this.#healthChecked[family];
+  }
+
   portsOf(family: Family, service: string): readonly ServicePort[] {
     return this.#ports[family].get(service) ?? [];
   }
@@ -141,6 +147,8 @@ export class ServiceFacts {
     if (current.length === previous.length && current.every((port, index) => port === previous[index])) return false;
     if (current.length === 0) this.#ports[family].delete(key);
     else this.#ports[family].set(key, current);
+    if ((current[0]?.healthCheckNodePort ?? 0) === 0) this.#healthChecked[family].delete(key);
+    else this.#healthChecked[family].add(key);
     return true;
   }
 

@@ -56,8 +56,8 @@ export class ProxyMetrics {
     'sync_proxy_rules_service_changes_total',
     'Cumulative proxy rules Service changes',
   );
-  readonly healthz = this.#counter('proxy_healthz_total', 'Cumulative proxy healthz HTTP status');
-  readonly livez = this.#counter('proxy_livez_total', 'Cumulative proxy livez HTTP status');
+  readonly #healthz = this.#counter('proxy_healthz_total', 'Cumulative proxy healthz HTTP status');
+  readonly #livez = this.#counter('proxy_livez_total', 'Cumulative proxy livez HTTP status');
   readonly #noLocalEndpoints = this.#gauge(
     'sync_proxy_rules_no_local_endpoints_total',
     'Number of services with a Local traffic policy and no endpoints',
@@ -144,6 +144,11 @@ export class ProxyMetrics {
   reconciled(family: Family, deleted: number, seconds: number): void {
     this.#conntrack.observe(seconds, familyLabels(family));
     this.#deletedFlows.add(deleted, familyLabels(family));
+  }
+
+  /** A probe of /healthz or /livez. */
+  probed(path: '/healthz' | '/livez', status: number): void {
+    (path === '/healthz' ? this.#healthz : this.#livez).add(1, { code: String(status) });
   }
 
   /** Counts ServicePorts whose policy Local finds nothing on this node although endpoints exist. */

@@ -1,0 +1,33 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+
+/** Opens a listening TCP socket in the node's network namespace and gives its descriptor. Throws when the port is taken. */
+export type Listen = (address: { readonly host: string; readonly port: number }) => number;
+
+/** An HTTP answer. */
+export interface PlainResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Serves GET requests on a socket that is listening already, until it is disposed of. */
+export function serveHttp(fd: number, respond: (request: IncomingMessage) => PlainResponse): Disposable {
+  const server: Server = createServer((request, response) => {
+    const { status, headers, body } = respond(request);
+    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  });
+  server.listen({ fd });
+  return {
+    [Symbol.dispose]: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** Splits `ip:port` or `[ip]:port`; undefined when it is neither. */
+export function splitHostPort(text: string): { readonly host: string; readonly port: number } | undefined {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text) ?? [];
+  return port === undefined ? undefined : { host: bracketed ?? plain ?? '', port: Number(port) };
+}

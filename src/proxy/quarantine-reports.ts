@@ -1,0 +1,39 @@
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import { resources } from '../kube/resources.ts';
+import type { Family } from '../netfilter/runner.ts';
+import type { QuarantinedPort } from './proxy-backend.ts';
+import type { ProxyLog } from './proxy-log.ts';
+
+export interface QuarantineReportsOptions {
+  readonly recorder: EventRecorder;
+  readonly nodeName: string;
+  readonly log: (entry: ProxyLog) => void;
+}
+
+/** Tells once, as an Event at the Service and in the log, of each ServicePort whose rules the kernel refuses. */
+export class QuarantineReports {
+  readonly #options: QuarantineReportsOptions;
+  readonly #told = new Map<Family, ReadonlySet<string>>();
+
+  constructor(options: QuarantineReportsOptions) {
+    this.#options = options;
+  }
+
+  /** What is in quarantine after a sync of this family. */
+  report(family: Family, quarantined: readonly QuarantinedPort[]): void {
+    const told = this.#told.get(family);
+    for (const port of quarantined) if (told?.has(port.key) !== true) this.#tell(port);
+    this.#told.set(family, new Set(quarantined.map(({ key }) => key)));
+  }
+
+  #tell({ key, cause }: QuarantinedPort): void {
+    const { recorder, nodeName, log } = this.#options;
+    const [namespace = '', rest = ''] = key.split('/');
+    const [name = ''] = rest.split(':');
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `node ${nodeName} cannot write the rules of ${key}: ${why}`;
+    const object = { metadata: { namespace, name } };
+    recorder.record(resources.services, object, { type: 'Warning', reason: 'FailedToWriteRules', message });
+    log({ level: 'error', message, error: cause });
+  }
+}
