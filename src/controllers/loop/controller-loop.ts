@@ -17,6 +17,7 @@ export interface ControllerLoopOptions {
 
 // So often a race (a stale version, an object that just went) may repeat before it is told as a failure.
 const QUIET_RACES = 10;
+const FENCE_RECHECK_MS = 250;
 
 /** The one loop that all controllers share: keys in from informers, one reconcile for each at a time, retries with backoff. */
 export class ControllerLoop implements Disposable {
@@ -82,7 +83,9 @@ export class ControllerLoop implements Disposable {
 
   async #reconcile(key: string): Promise<void> {
     await this.#context.synced;
-    if (this.#closed || !this.fence.isClear(key)) return;
+    if (this.#closed) return;
+    // What was written comes back as an event that queues the key; the timer is for a watch that was lost meanwhile.
+    if (!this.fence.isClear(key)) return this.enqueueAfter(key, FENCE_RECHECK_MS);
     try {
       await this.#options.reconcile(key);
       this.#races.delete(key);

@@ -1,5 +1,10 @@
-import type { Informer } from '../../kube/informer.ts';
 import { type KubeObject, keyOf } from '../../kube/resources.ts';
+
+/** The part of an Informer that the fence looks at. */
+interface Cache {
+  readonly resourceVersion: number;
+  get(key: string): KubeObject | undefined;
+}
 
 /**
  * Remembers what a controller wrote for a key until its informers have seen it, so that it never decides on a cache that is
@@ -9,13 +14,13 @@ export class WriteFence {
   readonly #awaited = new Map<string, (() => boolean)[]>();
 
   /** After a creation or update: waits for the version that the server answered. */
-  expectWritten(key: string, informer: Informer<KubeObject>, written: KubeObject): void {
+  expectWritten(key: string, informer: Cache, written: KubeObject): void {
     const version = Number(written.metadata?.resourceVersion) || 0;
     this.#expect(key, () => informer.resourceVersion >= version);
   }
 
   /** After a deletion: waits until the object is gone, is another one of the same name, or is marked as being deleted. */
-  expectDeleted(key: string, informer: Informer<KubeObject>, deleted: KubeObject): void {
+  expectDeleted(key: string, informer: Cache, deleted: KubeObject): void {
     this.#expect(key, () => {
       const cached = informer.get(keyOf(deleted));
       return cached?.metadata?.uid !== deleted.metadata?.uid || cached?.metadata?.deletionTimestamp !== undefined;

@@ -1,0 +1,81 @@
+import { familyOf } from '../../ipam/address.ts';
+import type { Endpoint, EndpointSlicePort, Node, Pod, Service } from '../../kube/generated/types.ts';
+import { isPodReady, isPodTerminating } from '../pods/pod-facts.ts';
+import { endpointHostname, isEndpoint, podIPsOf, targetPortOf } from '../pods/service-endpoints.ts';
+
+/** Endpoints that share their ports, and so may share slices. */
+export interface EndpointGroup {
+  readonly ports: readonly EndpointSlicePort[];
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface EndpointFacts {
+  readonly service: Service;
+  /** Those that the Service selects. */
+  readonly pods: readonly Pod[];
+  readonly nodeOf: (name: string) => Node | undefined;
+}
+
+/** Address families of a Service's slices: those of the Service. */
+export function addressTypesOf({ spec }: Service): readonly string[] {
+  if (spec?.ipFamilies?.length) return spec.ipFamilies;
+  const family = familyOf(spec?.clusterIP ?? '');
+  return family === undefined ? ['IPv4', 'IPv6'] : [family];
+}
+
+/** What the slices of one address family have to hold, in groups by port. */
+export function desiredEndpoints(facts: EndpointFacts, addressType: string): readonly EndpointGroup[] {
+  const groups = new Map<string, { readonly ports: readonly EndpointSlicePort[]; readonly endpoints: Endpoint[] }>();
+  for (const pod of facts.pods) {
+    const endpoint = isEndpoint(pod) ? endpointOf(pod, facts, addressType) : undefined;
+    if (endpoint === undefined) continue;
+    const ports = portsOf(facts.service, pod);
+    const key = portsKey(ports);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ports, endpoints: [endpoint] });
+    else group.endpoints.push(endpoint);
+  }
+  return [...groups.values()];
+}
+
+/** Equal for lists with the same ports in any order. */
+export function portsKey(ports: readonly EndpointSlicePort[]): string {
+  return ports
+    .map(({ name, port, protocol, appProtocol }) =>
+      [name ?? '', protocol ?? 'TCP', port ?? '', appProtocol ?? ''].join(' '),
+    )
+    .sort()
+    .join('\n');
+}
+
+function portsOf({ spec }: Service, pod: Pod): readonly EndpointSlicePort[] {
+  return (spec?.ports ?? []).flatMap((servicePort) => {
+    const port = targetPortOf(pod, servicePort);
+    if (port === undefined) return [];
+    const { name = '', protocol = 'TCP', appProtocol } = servicePort;
+    return [{ name, port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
+  });
+}
+
+function endpointOf(pod: Pod, { service, nodeOf }: EndpointFacts, addressType: string): Endpoint | undefined {
+  const addresses = podIPsOf(pod).filter((ip) => familyOf(ip) === addressType);
+  if (addresses.length === 0) return undefined;
+  const nodeName = pod.spec?.nodeName;
+  const node = nodeName ? nodeOf(nodeName) : undefined;
+  const publishAll = service.spec?.publishNotReadyAddresses ?? false;
+  // A pod of a node that does not exist (any more) is left out until the node comes or the pod goes.
+  if (node === undefined && !publishAll) return undefined;
+  const serving = isPodReady(pod);
+  const terminating = isPodTerminating(pod);
+  const zone = node?.metadata?.labels?.['topology.kubernetes.io/zone'];
+  const hostname = endpointHostname(pod, service);
+  const { namespace, name, uid } = pod.metadata ?? {};
+  return {
+    addresses,
+    conditions: { ready: publishAll || (serving && !terminating), serving, terminating },
+    ...(hostname ? { hostname } : {}),
+    targetRef: { kind: 'Pod', namespace, name, uid },
+    ...(nodeName ? { nodeName } : {}),
+    ...(zone ? { zone } : {}),
+  };
+}

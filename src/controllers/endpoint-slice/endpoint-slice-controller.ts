@@ -1,0 +1,120 @@
+import type { EndpointSlice, Node, Service } from '../../kube/generated/types.ts';
+import { keyOf, resources } from '../../kube/resources.ts';
+import { isReason } from '../../kube/status.ts';
+import type { ControllerContext } from '../loop/controller-context.ts';
+import { ControllerLoop } from '../loop/controller-loop.ts';
+import { ObjectIndex } from '../loop/object-index.ts';
+import { ServiceSelection } from '../pods/selected-pods.ts';
+import { ENDPOINT_SLICE_CONTROLLER, MANAGED_BY, planEndpointSlices, SERVICE_NAME } from './plan-slices.ts';
+import { TriggerTimeTracker } from './trigger-time.ts';
+
+export interface EndpointSliceControllerOptions {
+  /** Default 100. */
+  readonly maxEndpointsPerSlice?: number;
+  /** Changes of pods are gathered for this long before slices are written; default 0. */
+  readonly batchPeriodMs?: number;
+}
+
+/** Keeps the EndpointSlices of every Service that has a selector. */
+export function startEndpointSliceController(
+  context: ControllerContext,
+  options: EndpointSliceControllerOptions = {},
+): Disposable {
+  return new EndpointSliceController(context, options).loop;
+}
+
+class EndpointSliceController {
+  readonly loop: ControllerLoop;
+  readonly #context: ControllerContext;
+  readonly #options: EndpointSliceControllerOptions;
+  readonly #selection: ServiceSelection;
+  readonly #slices: ObjectIndex<EndpointSlice>;
+  readonly #triggers = new TriggerTimeTracker();
+
+  constructor(context: ControllerContext, options: EndpointSliceControllerOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { informers, indexes } = context;
+    this.#selection = new ServiceSelection(informers, indexes);
+    this.#slices = new ObjectIndex(informers.for(resources.endpointSlices), servicesOfSlice);
+    this.loop = new ControllerLoop(context, {
+      name: 'endpointslice',
+      component: 'endpoint-slice-controller',
+      reconcile: (key) => this.#reconcile(key),
+    })
+      .watch(informers.for(resources.services), (service) => [keyOf(service)])
+      .watch(informers.for(resources.endpointSlices), servicesOfSlice);
+    informers.for(resources.pods).onChange(({ previous, current }) => {
+      const keys = new Set(
+        [previous, current].flatMap((pod) => (pod === undefined ? [] : this.#selection.servicesOf(pod))),
+      );
+      for (const key of keys) this.#podChanged(key);
+    });
+    informers.for(resources.nodes).onChange(({ previous, current }) => {
+      if (zoneOf(previous) !== zoneOf(current) || !previous || !current) this.#nodeChanged((current ?? previous)!);
+    });
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    const { informers } = this.#context;
+    const service = informers.for(resources.services).get(key);
+    if (service === undefined) {
+      this.#triggers.forget(key);
+      return this.loop.fence.forget(key);
+    }
+    if (service.spec?.type === 'ExternalName' || service.spec?.selector === undefined) return;
+    const pods = this.#selection.podsOf(service);
+    const triggerTime = this.#triggers.next(key, service, pods);
+    const nodes = informers.for(resources.nodes);
+    const facts = { service, pods, nodeOf: (name: string) => nodes.get(name) };
+    await this.#carryOut(service, planEndpointSlices(facts, this.#slices.get(key), { ...this.#options, triggerTime }));
+  }
+
+  async #carryOut(service: Service, plan: ReturnType<typeof planEndpointSlices>): Promise<void> {
+    const { client, informers } = this.#context;
+    const { fence } = this.loop;
+    const key = keyOf(service);
+    const slices = informers.for(resources.endpointSlices);
+    await Promise.all([
+      ...plan.create.map(async (slice) =>
+        fence.expectWritten(key, slices, await client.create(resources.endpointSlices, slice)),
+      ),
+      ...plan.update.map(async (slice) =>
+        fence.expectWritten(key, slices, await client.update(resources.endpointSlices, slice)),
+      ),
+    ]);
+    // After the others: an endpoint that moves between slices is in both for a moment, never in none.
+    await Promise.all(
+      plan.remove.map(async (slice) => {
+        const { namespace, name = '', uid } = slice.metadata ?? {};
+        try {
+          await client.delete(resources.endpointSlices, { namespace, name }, { uid });
+        } catch (error) {
+          if (!isReason(error, 'NotFound')) throw error;
+        }
+        fence.expectDeleted(key, slices, slice);
+      }),
+    );
+  }
+
+  #podChanged(key: string): void {
+    const { batchPeriodMs = 0 } = this.#options;
+    if (batchPeriodMs === 0) this.loop.enqueue(key);
+    else this.loop.enqueueAfter(key, batchPeriodMs);
+  }
+
+  #nodeChanged(node: Node): void {
+    for (const pod of this.#context.indexes.podsByNode.get(node.metadata?.name ?? '')) {
+      for (const key of this.#selection.servicesOf(pod)) this.loop.enqueue(key);
+    }
+  }
+}
+
+function servicesOfSlice({ metadata }: EndpointSlice): readonly string[] {
+  const { [SERVICE_NAME]: service, [MANAGED_BY]: manager } = metadata?.labels ?? {};
+  return service && manager === ENDPOINT_SLICE_CONTROLLER ? [`${metadata?.namespace}/${service}`] : [];
+}
+
+function zoneOf(node: Node | undefined): string | undefined {
+  return node?.metadata?.labels?.['topology.kubernetes.io/zone'];
+}
