@@ -15,7 +15,7 @@ import type { Binding, ObjectMeta, Pod } from '../../src/kube/generated/types.ts
 import { matchesRequirements, parseLabelSelector } from '../../src/kube/label-selector.ts';
 import { apiVersionOf, type KubeObject, keyOf, type ResourceType, resources } from '../../src/kube/resources.ts';
 import { ApiStatusError } from '../../src/kube/status.ts';
-import { deepFreeze, isDeepEqual, jsonPatch, mergePatch, type Plain } from './json.ts';
+import { deepFreeze, isDeepEqual, jsonPatch, mergePatch, type Plain, strategicPatch } from './json.ts';
 import { SteppedClock } from './stepped-clock.ts';
 
 type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete';
@@ -199,7 +199,10 @@ export class FakeKubeClient implements KubeClient {
     const current = this.#need(type, keyText(key)) as Plain;
     if (patch.type === 'merge') return this.#replace(type, mergePatch(current, patch.body) as T, subresource) as T;
     if (patch.type === 'json') return this.#replace(type, jsonPatch(current, patch.body) as T, subresource) as T;
-    throw new ApiStatusError('UnsupportedMediaType', `FakeKubeClient knows merge and json patches, not ${patch.type}`);
+    if (patch.type === 'strategic') {
+      return this.#replace(type, strategicPatch(current, patch.body) as T, subresource) as T;
+    }
+    throw new ApiStatusError('UnsupportedMediaType', `FakeKubeClient knows no ${patch.type} patches`);
   }
 
   async delete(type: ResourceType, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {

@@ -59,3 +59,35 @@ export function jsonPatch(target: unknown, operations: unknown): unknown {
   }
   return document;
 }
+
+const MERGE_KEYS: Readonly<Record<string, string>> = {
+  conditions: 'type',
+  podIPs: 'ip',
+  hostIPs: 'ip',
+  addresses: 'type',
+  ownerReferences: 'uid',
+};
+
+/** A strategic merge patch as far as statuses need it: lists with a merge key merge by it, `$patch: replace` replaces, other lists are replaced. */
+export function strategicPatch(target: unknown, patch: unknown, field = ''): unknown {
+  if (Array.isArray(patch)) return mergeLists(Array.isArray(target) ? target : [], patch, MERGE_KEYS[field]);
+  if (!isObject(patch)) return patch;
+  const result: Plain = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else if (value !== undefined) result[key] = strategicPatch(result[key], value, key);
+  }
+  return result;
+}
+
+function mergeLists(target: readonly unknown[], patch: readonly unknown[], key: string | undefined): unknown[] {
+  const items = patch.filter((item) => !isObject(item) || item['$patch'] !== 'replace');
+  if (key === undefined || items.length < patch.length) return items.map((item) => strategicPatch(undefined, item));
+  const merged = [...target];
+  for (const item of items as readonly Plain[]) {
+    const at = merged.findIndex((each) => (each as Plain)[key] === item[key]);
+    if (at === -1) merged.push(item);
+    else merged[at] = strategicPatch(merged[at], item);
+  }
+  return merged;
+}
