@@ -157,7 +157,7 @@ export class PacketLab implements AsyncDisposable {
     const udp = createSocket(ip.includes(':') ? 'udp6' : 'udp4');
     udp.on('message', (_message, { address, port: from }) => udp.send(`${backend} ${address}`, from, address));
     await new Promise<void>((resolve) => udp.bind({ fd: bindUdp(netns, { host: ip, port }) }, resolve));
-    this.#servers.push({ [Symbol.dispose]: () => void (server.close(), udp.close()) });
+    this.#servers.push({ [Symbol.dispose]: () => void server.close() }, { [Symbol.dispose]: () => void udp.close() });
   }
 }
 

@@ -12,7 +12,7 @@ import type { ProxyState } from '../../src/proxy/proxy-backend.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const SHARED = join(ROOT, '..', 'shared', 'vectors', 'proxy');
-const FIXTURES = join(ROOT, 'test', 'conformance', 'fixtures', 'proxy');
+const COPIES = join(ROOT, 'test', 'conformance', 'proxy', 'vectors');
 
 /** The node of a vector. */
 export interface VectorNode {
@@ -67,17 +67,26 @@ export interface Vector {
 
 /** Where the vectors are: beside the repository, else the copies in it. */
 export function vectorDirectory(): string {
-  return existsSync(SHARED) ? SHARED : FIXTURES;
+  return existsSync(SHARED) ? SHARED : COPIES;
 }
 
 /** All vectors of one kind. */
 export function loadVectors<T extends Vector = Vector>(kind: string): T[] {
   const directory = vectorDirectory();
   return readdirSync(directory)
-    .filter((name) => name.endsWith('.json'))
+    .filter((name) => /\.(nd)?json$/.test(name))
     .sort()
-    .flatMap((name) => (JSON.parse(readFileSync(join(directory, name), 'utf8')) as { vectors: T[] }).vectors)
+    .flatMap((name) => readVectors<T>(join(directory, name)))
     .filter((vector) => vector.kind === kind);
+}
+
+function readVectors<T>(file: string): T[] {
+  const text = readFileSync(file, 'utf8');
+  if (file.endsWith('.json')) return (JSON.parse(text) as { vectors: T[] }).vectors;
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T);
 }
 
 /** What kube-proxy 1.30 wrote for a vector's state, or undefined when it was not recorded. */
