@@ -8,9 +8,17 @@ import { openSocket, systemCall } from './ffi/system-calls.ts';
 export const netnsDirectory = '/run/netns';
 
 const threadNamespace = '/proc/thread-self/ns/net';
-// Links made later in a namespace take these: addresses usable at once (no duplicate address detection), no router
-// solicitations, no address of the kernel's own choice. Duplicate detection alone doubles the time a lab takes to build.
-const quietIpv6 = { accept_dad: '0', router_solicitations: '0', addr_gen_mode: '1', accept_ra: '0' } as const;
+const newNamespace = {
+  // Links made later take these: addresses usable at once (no duplicate address detection), no router solicitations, no address
+  // of the kernel's own choice. Duplicate detection alone doubles the time a lab takes to build.
+  'net/ipv6/conf/default/accept_dad': '0',
+  'net/ipv6/conf/default/router_solicitations': '0',
+  'net/ipv6/conf/default/addr_gen_mode': '1',
+  'net/ipv6/conf/default/accept_ra': '0',
+  // Every refusal is told, not only the first six to a sender: whether a port is closed must not depend on how often one asks.
+  'net/ipv4/icmp_ratelimit': '0',
+  'net/ipv6/icmp/ratelimit': '0',
+} as const;
 
 let born: NetworkNamespace | undefined;
 let entered: NetworkNamespace | undefined;
@@ -147,7 +155,7 @@ function bindName(path: string, fd: number): string {
 
 /** Brings `lo` up and keeps IPv6 quiet in the namespace that this thread is in. */
 export function configureNewNamespace(): void {
-  for (const [key, value] of Object.entries(quietIpv6)) writeIfPresent(`/proc/sys/net/ipv6/conf/default/${key}`, value);
+  for (const [key, value] of Object.entries(newNamespace)) writeIfPresent(`/proc/sys/${key}`, value);
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
   try {
     const loopback = Buffer.alloc(40);
@@ -159,7 +167,7 @@ export function configureNewNamespace(): void {
   }
 }
 
-// A kernel booted with ipv6.disable=1 has none of these, and nothing to keep quiet.
+// A kernel booted with ipv6.disable=1 has none of IPv6's, and nothing to keep quiet.
 function writeIfPresent(path: string, value: string): void {
   try {
     writeFileSync(path, value);

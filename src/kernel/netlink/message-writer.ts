@@ -78,6 +78,15 @@ export class MessageWriter {
     this.u32(value);
   }
 
+  /** A number in network byte order, as netfilter's attributes are. */
+  attributeU32Network(type: number, value: number): void {
+    this.u16(8);
+    this.u16(type);
+    this.#reserve(4);
+    this.#buffer.writeUInt32BE(value >>> 0, this.#length);
+    this.#length += 4;
+  }
+
   /** A string with the terminating zero. */
   attributeString(type: number, value: string): void {
     this.attribute(type, Buffer.from(`${value}\0`));
@@ -85,10 +94,20 @@ export class MessageWriter {
 
   /** An attribute that holds what `content` writes. */
   nest(type: number, content: () => void): void {
+    const start = this.openNest(type);
+    content();
+    this.closeNest(start);
+  }
+
+  /** Begins an attribute that holds others; returns what `closeNest` wants. */
+  openNest(type: number): number {
     const start = this.#length;
     this.u16(0);
     this.u16(type);
-    content();
+    return start;
+  }
+
+  closeNest(start: number): void {
     this.#buffer.writeUInt16LE(this.#length - start, start);
   }
 

@@ -48,17 +48,17 @@ export class NodeNetwork {
   attachPod({ name, addresses }: PodPlan): PodNetwork {
     const netns = NetworkNamespace.create(name);
     const build = this.#attachment === 'ptp' ? buildPtpPod : buildBridgePod;
-    const operations = build({ node: this.plan, netns, hostLink: `veth${this.#nextLink++}`, addresses });
     try {
+      const operations = build({ node: this.plan, netns, hostLink: `veth${this.#nextLink++}`, addresses });
       links.apply(this.netns, operations.node);
       links.apply(netns, operations.pod);
+      const pod = { name, netns, addresses, detach: () => this.#detach(name, operations) };
+      this.#pods.set(name, pod);
+      return pod;
     } catch (error) {
       netns.delete();
       throw error;
     }
-    const pod = { name, netns, addresses, detach: () => this.#detach(name, operations) };
-    this.#pods.set(name, pod);
-    return pod;
   }
 
   /**

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
+
+/** What a kernel test must leave as it found it, a line per thing. */
+interface Belongings {
+  readonly namespaces: readonly string[];
+  readonly links: readonly string[];
+  readonly processes: readonly string[];
+  readonly mounts: readonly string[];
+  readonly descriptors: readonly string[];
+}
+
+const deadlineMs = 10_000;
+const pauseMs = 20;
+
+/**
+ * Remembers the namespaces, links of the root namespace, processes, mounts and descriptors that exist now, and at its
+ * disposal rejects, naming them, if there are others: `await using _ = leakCheck()`, or `const check = leakCheck()` in
+ * beforeAll and `await check.finish()` in afterAll. The kernel and libuv clean up in their own time, so it waits up to ten
+ * seconds for things to go.
+ */
+export function leakCheck(): AsyncDisposable & { finish(): Promise<void> } {
+  // Opens its descriptor once, for the life of the process.
+  NetworkNamespace.current();
+  const before = takeStock();
+  const finish = async (): Promise<void> => {
+    const deadline = Date.now() + deadlineMs;
+    let left = difference(before, takeStock());
+    while (left.length > 0 && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      left = difference(before, takeStock());
+    }
+    if (left.length > 0) throw new Error(`left behind:\n${left.join('\n')}`);
+  };
+  return { finish, [Symbol.asyncDispose]: finish };
+}
+
+function takeStock(): Belongings {
+  return {
+    namespaces: list('/run/netns'),
+    links: readFileSync('/proc/net/dev', 'utf8')
+      .split('\n')
+      .slice(2)
+      .map((line) => line.split(':')[0]!.trim()),
+    processes: processes(),
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? ''),
+    descriptors: descriptors(),
+  };
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function processes(): string[] {
+  return list('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => `${pid} ${readOrGone(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())}`);
+}
+
+// Numbers of descriptors are reused, and files and pipes belong to the test runner: kinds are compared.
+function descriptors(): string[] {
+  return list('/proc/self/fd')
+    .map((fd) => readOrGone(() => readlinkSync(`/proc/self/fd/${fd}`)))
+    .filter((target) => /^(net|mnt|uts|pid|socket):|^\/dev\/(ptmx|pts)/.test(target))
+    .map((target) => target.replace(/:\[\d+\]/, ''));
+}
+
+function readOrGone(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return 'gone';
+  }
+}
+
+function difference(before: Belongings, after: Belongings): string[] {
+  return (Object.keys(before) as (keyof Belongings)[]).flatMap((kind) => {
+    const known = [...before[kind]];
+    return after[kind].flatMap((thing) => {
+      const at = known.indexOf(thing);
+      if (at === -1) return [`${kind}: ${thing}`];
+      known.splice(at, 1);
+      return [];
+    });
+  });
+}

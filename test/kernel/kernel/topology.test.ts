@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSysctl } from '../../../src/kernel/sysctl.ts';
+import { createLab, type Lab, planNode } from '../../helpers/kernel-lab.ts';
+import { leakCheck } from '../../helpers/leak-check.ts';
+
+const families = ['ipv4', 'ipv6'] as const;
+const virtual = { ipv4: '172.18.200.1', ipv6: 'fc00:f853:ccd:e793::c8' } as const;
+const nowhere = { ipv4: '10.96.0.10', ipv6: 'fd00:10:96::a' } as const;
+
+describe.each(['ptp', 'bridge'] as const)('pods attached by %s', (cni) => {
+  const leaks = leakCheck();
+  let lab: Lab;
+
+  beforeAll(async () => {
+    lab = await createLab({ nodes: 2, podsPerNode: 2, cni });
+    for (const member of [...lab.pods, ...lab.nodes]) await lab.serve(member, { port: 80 });
+  });
+
+  afterAll(async () => {
+    await lab[Symbol.asyncDispose]();
+    await leaks.finish();
+  });
+
+  describe.each(families)('over %s', (family) => {
+    const to = (host: string) => ({ host, port: 80 });
+    const own = (member: Lab['pods'][number]) => lab.addressOf(member, family);
+
+    it.each([
+      ['a pod of the same node', 0, 1],
+      ['a pod of another node', 0, 3],
+      ['itself', 2, 2],
+    ])('a pod reaches %s, which sees the pod’s own address', async (_, from, target) => {
+      const [source, destination] = [lab.pods[from]!, lab.pods[target]!];
+      expect(await lab.ask(source, to(own(destination)))).toEqual({ answer: destination.name, source: own(source) });
+    });
+
+    it('a pod and a datagram: the answer comes back as well', async () => {
+      const [source, , destination] = lab.pods;
+      expect(await lab.ask(source!, { ...to(own(destination!)), protocol: 'udp' })).toEqual({
+        answer: destination!.name,
+        source: own(source!),
+      });
+    });
+
+    it('a pod reaches its node and the other node', async () => {
+      for (const node of lab.nodes) {
+        expect(await lab.ask(lab.pods[0]!, to(own(node)))).toEqual({ answer: node.name, source: own(lab.pods[0]!) });
+      }
+    });
+
+    it('a node reaches pods of its own and of the other node', async () => {
+      expect(await lab.ask(lab.nodes[0]!, to(own(lab.pods[1]!)))).toMatchObject({ answer: lab.pods[1]!.name });
+      expect(await lab.ask(lab.nodes[0]!, to(own(lab.pods[3]!)))).toEqual({
+        answer: lab.pods[3]!.name,
+        source: own(lab.nodes[0]!),
+      });
+    });
+
+    it('the outside client reaches nodes, but neither pods nor Services', async () => {
+      expect(await lab.ask(lab.client, to(own(lab.nodes[1]!)))).toEqual({ answer: 'node-2', source: own(lab.client) });
+      expect(await lab.ask(lab.client, to(own(lab.pods[0]!)))).toEqual({ failure: 'ENETUNREACH' });
+      expect(await lab.ask(lab.client, to(nowhere[family]))).toEqual({ failure: 'ENETUNREACH' });
+    });
+
+    it('the root namespace reaches pods, as the supervisor needs it', async () => {
+      expect(await lab.ask(lab.root, to(own(lab.pods[3]!)))).toEqual({
+        answer: lab.pods[3]!.name,
+        source: own(lab.root),
+      });
+    });
+
+    it('a pod that calls where nobody is learns it at once', async () => {
+      expect(await lab.ask(lab.pods[0]!, to(nowhere[family]))).toEqual({ failure: 'ENETUNREACH' });
+    });
+
+    it('an announced address is answered by its node, and by another as soon as that announces it', async () => {
+      const [first, second] = lab.nodes.map((node) => node.network);
+      first!.announce(virtual[family]);
+      expect(await lab.ask(lab.client, to(virtual[family]))).toEqual({ answer: 'node-1', source: own(lab.client) });
+      expect(await lab.ask(lab.pods[2]!, to(virtual[family]))).toEqual({ answer: 'node-1', source: own(lab.pods[2]!) });
+      first!.withdraw(virtual[family]);
+      second!.announce(virtual[family]);
+      expect(await lab.ask(lab.client, to(virtual[family]))).toEqual({ answer: 'node-2', source: own(lab.client) });
+      second!.withdraw(virtual[family]);
+      expect(second!.announced.size).toBe(0);
+    });
+
+    it('an announced address is never the source of what a node sends to a pod', async () => {
+      const { network } = lab.nodes[0]!;
+      network.announce(virtual[family]);
+      const answer = await lab.ask(lab.nodes[0]!, to(own(lab.pods[0]!)));
+      network.withdraw(virtual[family]);
+      expect(answer.source).not.toBe(virtual[family]);
+      expect(answer.answer).toBe(lab.pods[0]!.name);
+    });
+  });
+
+  it('nodes forward packets and take NodePorts on 127.0.0.1, whatever the host does', () => {
+    for (const { netns } of lab.nodes) {
+      for (const key of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding', 'net.ipv4.conf.all.route_localnet']) {
+        expect([key, readSysctl(netns, key)]).toEqual([key, '1']);
+      }
+    }
+  });
+
+  it('a node that joins later is reached by and reaches the others, and is forgotten when it leaves', async () => {
+    const late = lab.fabric.addNode(planNode(9));
+    const address = '10.244.9.2';
+    const pod = late.attachPod({ name: 'late-pod', addresses: [address] });
+    await lab.serve(pod, { port: 80 });
+    expect(await lab.ask(lab.pods[0]!, { host: address, port: 80 })).toMatchObject({ answer: 'late-pod' });
+    lab.fabric.removeNode('node-9');
+    expect(await lab.ask(lab.pods[0]!, { host: address, port: 80 })).toEqual({ failure: 'ENETUNREACH' });
+    expect([...lab.fabric.nodes.keys()]).toEqual(['node-1', 'node-2']);
+  });
+
+  it('a detached pod is not reachable, and its name and address are free for another', async () => {
+    const { network } = lab.nodes[0]!;
+    for (let round = 0; round < 3; round++) {
+      const pod = network.attachPod({ name: 'short-lived', addresses: ['10.244.1.77', 'fd00:10:244:1::77'] });
+      await lab.serve(pod, { port: 80, as: `round-${round}` });
+      expect(await lab.ask(lab.pods[3]!, { host: '10.244.1.77', port: 80 })).toMatchObject({
+        answer: `round-${round}`,
+      });
+      pod.detach();
+      pod.detach();
+      expect((await lab.ask(lab.nodes[1]!, { host: '10.244.1.77', port: 80, timeoutMs: 200 })).answer).toBeUndefined();
+    }
+  });
+
+  it('a pod whose address is malformed leaves nothing behind', () => {
+    const { network } = lab.nodes[0]!;
+    expect(() => network.attachPod({ name: 'broken', addresses: ['10.244.1.300'] })).toThrow(
+      /not a literal IP address/,
+    );
+    expect(network.pods.has('broken')).toBe(false);
+    network.attachPod({ name: 'broken', addresses: ['10.244.1.30'] }).detach();
+  });
+});
