@@ -126,9 +126,9 @@ function systemMetadata(
 }
 
 function withoutStatus(resource: ServedResource, object: ApiObject): ApiObject {
-  return 'status' in resource.stored.strategy.subresources && object.status !== undefined
-    ? withFields(object, { status: undefined })
-    : object;
+  const { subresources, keepsStatusOnCreate } = resource.stored.strategy;
+  const drops = 'status' in subresources && !keepsStatusOnCreate && object.status !== undefined;
+  return drops ? withFields(object, { status: undefined }) : object;
 }
 
 function track(

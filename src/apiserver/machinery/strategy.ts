@@ -49,6 +49,8 @@ export interface Strategy<T extends ApiObject = ApiObject> {
   readonly update: UpdateStrategy<T>;
   /** Updates through subresources that share the object: status, finalize, approval, ephemeralcontainers, resize. */
   readonly subresources: Readonly<Record<string, UpdateStrategy<T>>>;
+  /** A creation may bring a status (nodes). */
+  readonly keepsStatusOnCreate?: boolean;
   /** New objects have generation 1. */
   readonly generation: boolean;
   /** PUT on a name that does not exist creates it. */

@@ -127,11 +127,15 @@ function changeOf(event: StoreEvent, matcher: Matcher, resource: ServedResource)
   return before ? shared(event, 'DELETED', previous, resource) : undefined;
 }
 
+// Watches of one resource share the change, and with it the object and the frames made of it.
 function shared(event: StoreEvent, type: ChangeType, entry: KeyValue, resource: ServedResource): ObjectChange {
-  const known = (event.shared ??= new Map<ServedResource, ObjectChange[]>()) as Map<ServedResource, ObjectChange[]>;
-  let list = known.get(resource);
-  if (!list) known.set(resource, (list = []));
-  let change = list.find((candidate) => candidate.type === type);
-  if (!change) list.push((change = new ObjectChange(type, event.revision, entry, resource)));
-  return change;
+  const known =
+    (event.shared as Map<ServedResource, ObjectChange[]> | undefined) ?? new Map<ServedResource, ObjectChange[]>();
+  event.shared = known;
+  const list = known.get(resource) ?? [];
+  const found = list.find((candidate) => candidate.type === type);
+  if (found) return found;
+  const made = new ObjectChange(type, event.revision, entry, resource);
+  known.set(resource, [...list, made]);
+  return made;
 }
