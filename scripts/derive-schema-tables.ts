@@ -139,7 +139,7 @@ function fieldRow(struct: string, field: Field): unknown[] {
     strategy: schema['x-kubernetes-patch-strategy'],
     merge: schema['x-kubernetes-patch-merge-key'],
     ...facts,
-    via: field.via === '' || field.via === 'TypeMeta' ? undefined : field.via,
+    via: field.via === '' ? undefined : field.via,
   };
   const row: unknown[] = [field.name, typeCode(type, field.own), number ?? 0, bits];
   return Object.values(more).some((value) => value !== undefined) ? [...row, more] : row;

@@ -67,7 +67,7 @@ const scalars: Readonly<Record<Exclude<SchemaNode['type'], 'struct' | 'map' | 'l
   int32: (value) => (typeof value === 'number' && (value | 0) === value ? value : fail()),
   int64: (value) => (typeof value === 'number' && Number.isInteger(value) ? value : fail()),
   float64: (value) => (typeof value === 'number' ? value : fail()),
-  bytes: (value) => (typeof value === 'string' ? canonicalBase64(value) : fail()),
+  bytes: (value) => (typeof value === 'string' ? canonicalBase64(value) : bytesOfNumbers(value)),
   time: (value) => (typeof value === 'string' ? zeroTimeAsNull(value, RFC3339) : fail()),
   microTime: (value) => (typeof value === 'string' ? zeroTimeAsNull(value, RFC3339_MICRO) : fail()),
   quantity: (value) =>
@@ -102,6 +102,14 @@ function canonicalBase64(text: string): string {
   const plain = text.replace(/[\r\n]/g, '');
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(plain)) throw mismatch;
   return Buffer.from(plain, 'base64').toString('base64');
+}
+
+// Go takes a list of numbers for bytes, too.
+function bytesOfNumbers(value: unknown): string {
+  if (!Array.isArray(value)) throw mismatch;
+  const numbers = value.map((item: unknown) => item ?? 0);
+  if (!numbers.every((item) => typeof item === 'number' && (item & 0xff) === item)) throw mismatch;
+  return Buffer.from(numbers as number[]).toString('base64');
 }
 
 function listConverter(element: SchemaNode): Convert {

@@ -12,8 +12,8 @@ import { parseYaml, YamlProblem } from './yaml-text.ts';
 export interface PublishedKindSurroundings {
   /** Undefined for a kind that nobody knows. */
   readonly find: (kind: GroupVersionKind) => KindSchema | undefined;
-  readonly decodeProtobuf: (kind: GroupVersionKind, node: StructNode, body: Buffer) => unknown;
-  readonly applyDefaults: <T extends KubeObject>(kind: GroupVersionKind, object: T) => T;
+  readonly decodeProtobuf: (kind: GroupVersionKind, body: Buffer) => unknown;
+  readonly applyDefaults: <T extends KubeObject>(node: StructNode, object: T) => T;
 }
 
 interface Body {
@@ -44,7 +44,7 @@ export class PublishedKind implements KindSchema {
 
   decode(body: Buffer, format: BodyFormat): DecodedObject {
     if (format === 'protobuf') {
-      const value = this.#surroundings.decodeProtobuf(this, this.node, body);
+      const value = this.#surroundings.decodeProtobuf(this, body);
       return this.decodeValue(value);
     }
     return this.#decode(format === 'json' ? this.#readJson(body) : this.#readYaml(body), body);
@@ -55,7 +55,7 @@ export class PublishedKind implements KindSchema {
   }
 
   applyDefaults<T extends KubeObject>(object: T): T {
-    return this.#surroundings.applyDefaults(this, object);
+    return this.#surroundings.applyDefaults(this.node, object);
   }
 
   validate(): readonly FieldCause[] {
@@ -80,7 +80,7 @@ export class PublishedKind implements KindSchema {
   #readYaml(body: Buffer): Body {
     try {
       const { value, duplicates } = parseYaml(body.toString());
-      const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
+      const problem = `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
       // Go's YAML becomes JSON with sorted keys before it is looked at.
       return {
         value,
@@ -174,7 +174,7 @@ function sorted(value: unknown): unknown {
   );
 }
 
-const YAML_ERRORS = 'error converting YAML to JSON: yaml: unmarshal errors:\n';
+const YAML_ERRORS = 'yaml: unmarshal errors:\n';
 
 /** A complaint about YAML becomes one warning for each line. */
 function warningsOf(error: string): string[] {

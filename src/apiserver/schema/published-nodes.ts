@@ -95,10 +95,21 @@ function annotated(node: SchemaNode, more: FieldMore): SchemaNode {
     ...(more.strategy ? { patchStrategies: more.strategy.split(',') } : {}),
     ...(more.merge ? { patchMergeKey: more.merge } : {}),
   };
-  return node instanceof StructNode ? annotatedStruct(node, extra) : { ...node, ...extra };
+  return node instanceof StructNode ? new AnnotatedStruct(node, extra) : { ...node, ...extra };
 }
 
-function annotatedStruct(node: StructNode, extra: Partial<SchemaNode>): SchemaNode {
-  const annotations: SchemaNode = { ...extra, type: 'struct', goType: node.goType };
-  return Object.defineProperty(annotations, 'fields', { get: () => node.fields, enumerable: true });
+/** A struct with what one field says of it; shares the fields of `base`. */
+export class AnnotatedStruct implements SchemaNode {
+  readonly type = 'struct';
+  readonly base: StructNode;
+  constructor(base: StructNode, annotations: Partial<SchemaNode>) {
+    this.base = base;
+    Object.assign(this, annotations);
+  }
+  get goType(): string {
+    return this.base.goType;
+  }
+  get fields(): ReadonlyMap<string, SchemaField> {
+    return this.base.fields;
+  }
 }

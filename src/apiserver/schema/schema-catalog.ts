@@ -1,5 +1,7 @@
+import { decodeObject } from '../protobuf/decode-object.ts';
 import { cannotBeHandled } from './body-errors.ts';
 import type { GroupVersionKind, KindSchema, ResourceFacts, SchemaRegistry } from './contract.ts';
+import { applyDefaults } from './defaults/apply-defaults.ts';
 import { PublishedKind, type PublishedKindSurroundings } from './published-kind.ts';
 import { structNode } from './published-nodes.ts';
 import { type ResourceRow, tables } from './tables.ts';
@@ -7,12 +9,12 @@ import { type ResourceRow, tables } from './tables.ts';
 /** The schemas of the published API, and of the custom kinds that are added. */
 export class SchemaCatalog implements SchemaRegistry {
   readonly #kinds = new Map<string, KindSchema>();
-  readonly #surroundings: PublishedKindSurroundings;
+  readonly #surroundings: PublishedKindSurroundings = {
+    find: (kind) => this.kind(kind),
+    decodeProtobuf: (kind, body) => decodeObject(body, kind, structOf),
+    applyDefaults,
+  };
   #resources: readonly ResourceFacts[] | undefined;
-
-  constructor(surroundings: Omit<PublishedKindSurroundings, 'find'>) {
-    this.#surroundings = { ...surroundings, find: (kind) => this.kind(kind) };
-  }
 
   kind(groupVersionKind: GroupVersionKind): KindSchema | undefined {
     const key = keyOf(groupVersionKind);
@@ -41,6 +43,11 @@ export class SchemaCatalog implements SchemaRegistry {
   strictError(kind: GroupVersionKind, fieldErrors: readonly string[]) {
     return cannotBeHandled(kind, kind, `strict decoding error: ${fieldErrors.join(', ')}`);
   }
+}
+
+function structOf(apiVersion: string, kind: string) {
+  const key = `${apiVersion.includes('/') ? '' : '/'}${apiVersion}/${kind}`;
+  return Object.hasOwn(tables.kinds, key) ? structNode(tables.kinds[key]!) : undefined;
 }
 
 const keyOf = ({ group, version, kind }: GroupVersionKind): string => `${group}/${version}/${kind}`;

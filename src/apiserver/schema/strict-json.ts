@@ -30,6 +30,7 @@ export function strictFindings(text: string, node: SchemaNode | undefined): Stri
 }
 
 const anything: SchemaNode = { type: 'any', goType: 'interface {}' };
+const byte: SchemaNode = { type: 'int32', goType: 'uint8' };
 
 class StrictReader {
   readonly fieldErrors = new Set<string>();
@@ -97,7 +98,8 @@ class StrictReader {
   }
 
   #array(node: SchemaNode | undefined): void {
-    const listed = node?.type === 'list' || node?.type === 'any';
+    const listed = node?.type === 'list' || node?.type === 'any' || node?.type === 'bytes';
+    const element = node?.type === 'bytes' ? byte : (node?.element ?? anything);
     if (node !== undefined && !listed) this.#mistyped({ value: 'array', goType: node.goType });
     const path = this.#path;
     this.#at++;
@@ -105,7 +107,7 @@ class StrictReader {
     for (this.#space(); this.#text[this.#at] !== ']'; this.#space()) {
       if (this.#text[this.#at] === ',') this.#at++;
       if (listed) this.#path = `${path}[${index++}]`;
-      this.value(listed ? (node?.element ?? anything) : undefined);
+      this.value(listed ? element : undefined);
     }
     this.#path = path;
     this.#at++;
@@ -239,7 +241,10 @@ function fits(node: SchemaNode, literal: string): boolean {
     case 'boolean':
       return kind === 'bool';
     case 'int32':
-      return kind === 'number' && isInteger(literal, 31n);
+      return (
+        kind === 'number' &&
+        (node === byte ? /^\d{1,3}$/.test(literal) && Number(literal) < 256 : isInteger(literal, 31n))
+      );
     case 'int64':
       return kind === 'number' && isInteger(literal, 63n);
     case 'float64':

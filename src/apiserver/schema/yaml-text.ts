@@ -1,4 +1,14 @@
-import { isAlias, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, type Scalar, type YAMLMap } from 'yaml';
+import {
+  type ErrorCode,
+  isAlias,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
 import { setOwn } from './canonical-form.ts';
 import { goQuote } from './go-text.ts';
 
@@ -24,15 +34,24 @@ export function parseYaml(text: string): YamlValue {
   const [problem] = document.errors;
   if (problem !== undefined) {
     const line = problem.linePos?.[0].line;
-    const [summary = ''] = problem.message.split('\n');
-    throw new YamlProblem(
-      `error converting YAML to JSON: yaml: ${line === undefined ? '' : `line ${line}: `}${summary.replace(/ at line .*$/, '')}`,
-    );
+    const summary = goWords[problem.code] ?? problem.message.split('\n')[0]!.replace(/ at line .*$/, '');
+    throw new YamlProblem(`yaml: ${line === undefined ? '' : `line ${line}: `}${summary}`);
   }
   const converter = new Converter(lines);
   const value = document.contents === null ? null : converter.convert(document.contents);
   return { value, duplicates: converter.duplicates };
 }
+
+/** How Go's parser words what ours has a code for. */
+const goWords: Partial<Record<ErrorCode, string>> = {
+  BLOCK_AS_IMPLICIT_KEY: 'mapping values are not allowed in this context',
+  BLOCK_IN_FLOW: 'block sequence entries are not allowed in this context',
+  BAD_SCALAR_START: 'found character that cannot start any token',
+  TAB_AS_INDENT: 'found character that cannot start any token',
+  MISSING_CHAR: 'found unexpected end of stream',
+  MULTILINE_IMPLICIT_KEY: "could not find expected ':'",
+  BAD_INDENT: 'did not find expected key',
+};
 
 // Aliases of aliases can make a small text a huge value.
 const MAX_NODES = 1_000_000;
@@ -49,8 +68,7 @@ class Converter {
   }
 
   convert(node: ParsedNode | null): unknown {
-    if (++this.#nodes > MAX_NODES)
-      throw new YamlProblem('error converting YAML to JSON: yaml: document contains excessive aliasing');
+    if (++this.#nodes > MAX_NODES) throw new YamlProblem('yaml: document contains excessive aliasing');
     if (node === null) return null;
     if (isAlias(node)) return this.#alias(node.source);
     if (node.anchor) this.#anchors.set(node.anchor, node);
@@ -65,10 +83,8 @@ class Converter {
 
   #alias(name: string): unknown {
     const target = this.#anchors.get(name);
-    if (target === undefined)
-      throw new YamlProblem(`error converting YAML to JSON: yaml: unknown anchor '${name}' referenced`);
-    if (this.#within.has(target))
-      throw new YamlProblem(`error converting YAML to JSON: yaml: anchor '${name}' value contains itself`);
+    if (target === undefined) throw new YamlProblem(`yaml: unknown anchor '${name}' referenced`);
+    if (this.#within.has(target)) throw new YamlProblem(`yaml: anchor '${name}' value contains itself`);
     return this.convert(target);
   }
 
@@ -94,9 +110,7 @@ class Converter {
   #key(key: ParsedNode): string {
     const value = this.convert(key);
     if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number') return String(value);
-    throw new YamlProblem(
-      `error converting YAML to JSON: unsupported map key of type: ${value === null ? 'nil' : typeof value}`,
-    );
+    throw new YamlProblem(`unsupported map key of type: ${value === null ? 'nil' : typeof value}`);
   }
 
   #lineOf(node: ParsedNode): number {
@@ -108,9 +122,7 @@ const isMergeKey = (key: ParsedNode): boolean => isScalar(key) && key.type === '
 
 function mergeInto(map: Record<string, unknown>, source: unknown): void {
   if (typeof source !== 'object' || source === null || Array.isArray(source))
-    throw new YamlProblem(
-      'error converting YAML to JSON: yaml: map merge requires map or sequence of maps as the value',
-    );
+    throw new YamlProblem('yaml: map merge requires map or sequence of maps as the value');
   for (const [key, value] of Object.entries(source)) if (!Object.hasOwn(map, key)) setOwn(map, key, value);
 }
 
@@ -122,12 +134,21 @@ const words: ReadonlyMap<string, boolean | null> = new Map([
 
 function scalarValue(node: Scalar.Parsed): unknown {
   const text = String(node.value);
-  if (node.tag === '!!str' || node.tag === 'tag:yaml.org,2002:str' || (node.type !== 'PLAIN' && node.tag === undefined))
+  if (
+    node.tag === '!!str' ||
+    node.tag === '!' ||
+    node.tag === 'tag:yaml.org,2002:str' ||
+    (node.type !== 'PLAIN' && node.tag === undefined)
+  )
     return text;
+  if (/^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/.test(text))
+    throw new YamlProblem(`json: unsupported value: ${goFloat(text)}`);
   const word = words.get(text);
   if (word !== undefined) return word;
   return /^[-+.0-9]/.test(text) ? (numberOf(text) ?? text) : text;
 }
+
+const goFloat = (text: string): string => (/nan/i.test(text) ? 'NaN' : `${text.startsWith('-') ? '-' : '+'}Inf`);
 
 function numberOf(text: string): number | undefined {
   const plain = text.replaceAll('_', '');
