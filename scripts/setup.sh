@@ -49,11 +49,11 @@ install_npm_packages() {
     command -v flock >/dev/null 2>&1 && flock 9
     npm_packages_present "$1" && exit 0
     cd "$root" || exit 1
-    npm ci $omit --no-audit --no-fund --loglevel=error >&2 || exit 1
+    npm install --no-save $omit --no-audit --no-fund --loglevel=error >&2 || exit 1
     cp package-lock.json "node_modules/.towtank-$kind"
   ) 9<"$root/package.json"
   [ $? -eq 0 ] || {
-    say 'npm ci failed (its message stands above); nothing else was changed'
+    say 'npm install failed (its message stands above); nothing else was changed'
     exit 2
   }
 }
