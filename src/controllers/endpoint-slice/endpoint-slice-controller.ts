@@ -1,12 +1,14 @@
-import type { EndpointSlice, Node, Service } from '../../kube/generated/types.ts';
+import type { EndpointSlice, Node } from '../../kube/generated/types.ts';
 import { keyOf, resources } from '../../kube/resources.ts';
-import { isReason } from '../../kube/status.ts';
 import type { ControllerContext } from '../loop/controller-context.ts';
 import { ControllerLoop } from '../loop/controller-loop.ts';
 import { ObjectIndex } from '../loop/object-index.ts';
 import { ServiceSelection } from '../pods/selected-pods.ts';
-import { ENDPOINT_SLICE_CONTROLLER, MANAGED_BY, planEndpointSlices, SERVICE_NAME } from './plan-slices.ts';
+import { selectsPods } from '../pods/service-endpoints.ts';
+import { planServiceSlices } from './plan-service-slices.ts';
+import { ENDPOINT_SLICE_CONTROLLER, MANAGED_BY, SERVICE_NAME } from './slice-labels.ts';
 import { TriggerTimeTracker } from './trigger-time.ts';
+import { writeSlices } from './write-slices.ts';
 
 export interface EndpointSliceControllerOptions {
   /** Default 100. */
@@ -62,39 +64,13 @@ class EndpointSliceController {
       this.#triggers.forget(key);
       return this.loop.fence.forget(key);
     }
-    if (service.spec?.type === 'ExternalName' || service.spec?.selector === undefined) return;
+    if (!selectsPods(service)) return;
     const pods = this.#selection.podsOf(service);
     const triggerTime = this.#triggers.next(key, service, pods);
     const nodes = informers.for(resources.nodes);
     const facts = { service, pods, nodeOf: (name: string) => nodes.get(name) };
-    await this.#carryOut(service, planEndpointSlices(facts, this.#slices.get(key), { ...this.#options, triggerTime }));
-  }
-
-  async #carryOut(service: Service, plan: ReturnType<typeof planEndpointSlices>): Promise<void> {
-    const { client, informers } = this.#context;
-    const { fence } = this.loop;
-    const key = keyOf(service);
-    const slices = informers.for(resources.endpointSlices);
-    await Promise.all([
-      ...plan.create.map(async (slice) =>
-        fence.expectWritten(key, slices, await client.create(resources.endpointSlices, slice)),
-      ),
-      ...plan.update.map(async (slice) =>
-        fence.expectWritten(key, slices, await client.update(resources.endpointSlices, slice)),
-      ),
-    ]);
-    // After the others: an endpoint that moves between slices is in both for a moment, never in none.
-    await Promise.all(
-      plan.remove.map(async (slice) => {
-        const { namespace, name = '', uid } = slice.metadata ?? {};
-        try {
-          await client.delete(resources.endpointSlices, { namespace, name }, { uid });
-        } catch (error) {
-          if (!isReason(error, 'NotFound')) throw error;
-        }
-        fence.expectDeleted(key, slices, slice);
-      }),
-    );
+    const plan = planServiceSlices(facts, this.#slices.get(key), { ...this.#options, triggerTime });
+    await writeSlices(this.#context, { key, fence: this.loop.fence }, plan);
   }
 
   #podChanged(key: string): void {

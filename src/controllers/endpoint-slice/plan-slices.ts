@@ -1,23 +1,9 @@
-import type {
-  Endpoint,
-  EndpointSlice,
-  EndpointSlicePort,
-  OwnerReference,
-  Service,
-} from '../../kube/generated/types.ts';
-import { controllerReferenceTo } from '../../kube/owner-references.ts';
-import { resources } from '../../kube/resources.ts';
+import type { Endpoint, EndpointSlice, EndpointSlicePort, OwnerReference } from '../../kube/generated/types.ts';
 import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import { generateNameFor } from '../pods/build-pod.ts';
-import { addressTypesOf, desiredEndpoints, type EndpointFacts, portsKey } from './desired-endpoints.ts';
+import { type EndpointGroup, portsKey } from './desired-endpoints.ts';
 import { fillSlices } from './fill-slices.ts';
-import { withTrafficHints } from './traffic-hints.ts';
-
-export const SERVICE_NAME = 'kubernetes.io/service-name';
-export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
-export const HEADLESS = 'service.kubernetes.io/headless';
-export const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
-export const ENDPOINT_SLICE_CONTROLLER = 'endpointslice-controller.k8s.io';
+import { TRIGGER_TIME } from './slice-labels.ts';
 
 export interface SlicePlan {
   readonly create: readonly EndpointSlice[];
@@ -25,63 +11,60 @@ export interface SlicePlan {
   readonly remove: readonly EndpointSlice[];
 }
 
-export interface SlicePlanOptions {
-  /** Default 100. */
-  readonly maxEndpointsPerSlice?: number;
+/** What the slices of one owner (a Service, or a hand-made Endpoints object) are to be. */
+export interface SliceSpec {
+  readonly owner: OwnerReference;
+  readonly namespace: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Annotations that belong on every slice; others that stand there stay. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Endpoints by address type; a type that is not here has no slices. */
+  readonly groups: ReadonlyMap<string, readonly EndpointGroup[]>;
+  /** True when a type without endpoints has one empty slice, so that everybody can see that there are none. */
+  readonly placeholder: boolean;
+  readonly maxEndpointsPerSlice: number;
   /** Value of the trigger time annotation of what is written; none removes the annotation. */
   readonly triggerTime?: string | undefined;
 }
 
-/** The writes that bring a Service's slices to what its pods say. `existing`: those that this controller made for it. */
-export function planEndpointSlices(
-  facts: EndpointFacts,
-  existing: readonly EndpointSlice[],
-  options: SlicePlanOptions = {},
-): SlicePlan {
-  const { service } = facts;
-  const types = addressTypesOf(service);
-  const isMine = (slice: EndpointSlice): boolean =>
-    types.includes(slice.addressType) &&
-    slice.metadata?.ownerReferences?.some(({ uid }) => uid === service.metadata?.uid) === true;
-  const foreign = existing.filter((slice) => !isMine(slice));
-  const plans = types.map((type) => {
+/** The writes that bring slices to what the spec says. `existing`: all that the controller made under the Service's name. */
+export function planSlices(spec: SliceSpec, existing: readonly EndpointSlice[]): SlicePlan {
+  const isMine = ({ addressType, metadata }: EndpointSlice): boolean =>
+    spec.groups.has(addressType) && metadata?.ownerReferences?.some(({ uid }) => uid === spec.owner.uid) === true;
+  const plans = [...spec.groups].map(([type, groups]) => {
     const slices = existing.filter((slice) => isMine(slice) && slice.addressType === type);
-    return planFamily(facts, { slices, type, options });
+    return planType(spec, { type, groups, slices });
   });
-  const deleting = service.metadata?.deletionTimestamp !== undefined;
+  const stamp = (slice: EndpointSlice): EndpointSlice => withTriggerTime(slice, spec.triggerTime);
   return {
-    // Not while the Service goes: the garbage collector would race with what is made anew.
-    create: deleting
-      ? []
-      : plans.flatMap(({ create }) => create).map((slice) => withTriggerTime(slice, options.triggerTime)),
-    update: plans.flatMap(({ update }) => update).map((slice) => withTriggerTime(slice, options.triggerTime)),
-    remove: [...foreign, ...plans.flatMap(({ remove }) => remove)],
+    create: plans.flatMap(({ create }) => create).map(stamp),
+    update: plans.flatMap(({ update }) => update).map(stamp),
+    remove: [...existing.filter((slice) => !isMine(slice)), ...plans.flatMap(({ remove }) => remove)],
   };
 }
 
-interface Family {
-  readonly slices: readonly EndpointSlice[];
+interface TypeSlices {
   readonly type: string;
-  readonly options: SlicePlanOptions;
+  readonly groups: readonly EndpointGroup[];
+  readonly slices: readonly EndpointSlice[];
 }
 
-function planFamily(facts: EndpointFacts, { slices, type, options }: Family): SlicePlan {
-  const { service } = facts;
+function planType(spec: SliceSpec, { type, groups, slices }: TypeSlices): SlicePlan {
   const create: EndpointSlice[] = [];
   const wanted = new Map<EndpointSlice, EndpointSlice>();
-  for (const group of desiredEndpoints(facts, type)) {
-    const key = portsKey(group.ports);
+  for (const { ports, endpoints } of groups) {
+    const key = portsKey(ports);
     const same = slices.filter((slice) => portsKey(slice.ports ?? []) === key);
-    const endpoints = withTrafficHints(service, group.endpoints);
-    const { kept, created } = fillSlices(same, endpoints, options.maxEndpointsPerSlice ?? 100);
+    const { kept, created } = fillSlices(same, endpoints, spec.maxEndpointsPerSlice);
     for (const [slice, content] of kept) {
-      if (content.length > 0) wanted.set(slice, withLabels(service, { ...slice, endpoints: content }));
+      if (content.length > 0) wanted.set(slice, withMetadata(spec, { ...slice, endpoints: content }));
     }
-    create.push(...created.map((content) => buildSlice(service, { type, ports: group.ports, endpoints: content })));
+    create.push(...created.map((content) => buildSlice(spec, { type, ports, endpoints: content })));
   }
   const unused = slices.filter((slice) => !wanted.has(slice));
-  // A Service without endpoints has one empty slice, so that everybody can see that it has none.
-  if (wanted.size === 0 && create.length === 0) create.push(buildSlice(service, { type, ports: [], endpoints: [] }));
+  if (spec.placeholder && wanted.size === 0 && create.length === 0) {
+    create.push(buildSlice(spec, { type, ports: [], endpoints: [] }));
+  }
   return reuse(wanted, create, unused);
 }
 
@@ -95,12 +78,9 @@ function reuse(
   for (const [index, slice] of create.slice(0, unused.length).entries()) {
     const old = unused[index]!;
     const { labels } = slice.metadata ?? {};
-    recycled.set(old, {
-      ...old,
-      ports: slice.ports,
-      endpoints: slice.endpoints,
-      metadata: { ...old.metadata, labels },
-    });
+    const annotations = { ...old.metadata?.annotations, ...slice.metadata?.annotations };
+    const metadata = { ...old.metadata, labels, annotations };
+    recycled.set(old, { ...old, ports: slice.ports, endpoints: slice.endpoints, metadata });
   }
   const update = [...recycled].filter(([old, next]) => !isSemanticallyEqual(old, next)).map(([, next]) => next);
   return { create: create.slice(unused.length), update, remove: unused.slice(create.length) };
@@ -112,35 +92,24 @@ interface SliceContent {
   readonly endpoints: readonly Endpoint[];
 }
 
-function buildSlice(service: Service, { type, ports, endpoints }: SliceContent): EndpointSlice {
-  const { name = '', namespace } = service.metadata ?? {};
-  const ownerReferences: OwnerReference[] = [controllerReferenceTo(resources.services, service)];
-  const metadata = { generateName: generateNameFor(name), namespace, ownerReferences };
-  return withLabels(service, {
+function buildSlice(spec: SliceSpec, { type, ports, endpoints }: SliceContent): EndpointSlice {
+  const { owner, namespace } = spec;
+  const metadata = { generateName: generateNameFor(owner.name), namespace, ownerReferences: [owner] };
+  const slice = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata,
     addressType: type,
     ports,
     endpoints,
-  });
+  };
+  return withMetadata(spec, slice);
 }
 
-function withLabels(service: Service, slice: EndpointSlice): EndpointSlice {
-  const {
-    [SERVICE_NAME]: _name,
-    [MANAGED_BY]: _manager,
-    [HEADLESS]: _headless,
-    ...labels
-  } = service.metadata?.labels ?? {};
-  const { clusterIP } = service.spec ?? {};
-  const own = {
-    ...labels,
-    ...(!clusterIP || clusterIP === 'None' ? { [HEADLESS]: '' } : {}),
-    [SERVICE_NAME]: service.metadata?.name ?? '',
-    [MANAGED_BY]: ENDPOINT_SLICE_CONTROLLER,
-  };
-  return { ...slice, metadata: { ...slice.metadata, labels: own } };
+function withMetadata({ labels, annotations }: SliceSpec, slice: EndpointSlice): EndpointSlice {
+  const all = { ...slice.metadata?.annotations, ...annotations };
+  const metadata = { ...slice.metadata, labels, ...(Object.keys(all).length > 0 ? { annotations: all } : {}) };
+  return { ...slice, metadata };
 }
 
 function withTriggerTime(slice: EndpointSlice, time: string | undefined): EndpointSlice {

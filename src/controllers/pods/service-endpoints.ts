@@ -2,6 +2,11 @@ import { canonicalAddress } from '../../ipam/address.ts';
 import type { Container, Pod, Service, ServicePort } from '../../kube/generated/types.ts';
 import { isPodFinished } from './pod-facts.ts';
 
+/** True when the Service's endpoints are the business of controllers: it selects pods and is no mere name. */
+export function selectsPods({ spec }: Service): boolean {
+  return spec?.type !== 'ExternalName' && Object.keys(spec?.selector ?? {}).length > 0;
+}
+
 /** True when the pod is an endpoint of Services that select it: it has an address and has not ended. */
 export function isEndpoint(pod: Pod): boolean {
   return !isPodFinished(pod) && podIPsOf(pod).length > 0;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { planEndpointSlices } from '../../../../src/controllers/endpoint-slice/plan-slices.ts';
+import { planServiceSlices } from '../../../../src/controllers/endpoint-slice/plan-service-slices.ts';
 import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../../../src/kube/generated/types.ts';
 import {
   buildNode,
@@ -18,7 +18,7 @@ const nodes = new Map<string, Node>([
   ['node-3', buildNode({ name: 'node-3' })],
 ]);
 const plan = (svc: Service, pods: readonly Pod[], existing: readonly EndpointSlice[] = []) =>
-  planEndpointSlices({ service: svc, pods, nodeOf: (name) => nodes.get(name) }, existing);
+  planServiceSlices({ service: svc, pods, nodeOf: (name) => nodes.get(name) }, existing);
 /** Carries a plan out: what the slices are afterwards. */
 let serial = 0;
 function apply(
