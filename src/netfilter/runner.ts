@@ -1,3 +1,6 @@
+import type { TableFamily } from './nftables/table.ts';
+import type { Transaction } from './nftables/transaction.ts';
+
 /** IP family of a ruleset, as nft and kube-proxy spell it. */
 export type Family = 'ipv4' | 'ipv6';
 
@@ -30,6 +33,16 @@ export interface NftRunner {
   run(script: string, options?: { readonly check?: boolean }): Promise<void>;
   /** Prints a table (`nft -s list table FAMILY NAME`), or undefined when it does not exist. */
   listTable(family: 'ip' | 'ip6' | 'inet' | 'bridge', table: string): Promise<string | undefined>;
+  /**
+   * Makes the changes of a transaction given as data, all or none; `check` only tries them. Present where the runner speaks
+   * netlink itself, which spares a program start and the reading back of all rules. Rejects with TransactionError.
+   */
+  apply?(transaction: Transaction, options?: { readonly check?: boolean }): Promise<void>;
+  /**
+   * A short text that changes when somebody deletes, empties or replaces the table or one of these chains; undefined when
+   * there is no such table. Present with `apply`.
+   */
+  fingerprint?(family: TableFamily, table: string, chains: readonly string[]): Promise<string | undefined>;
 }
 
 /** One connection tracking entry, as far as proxies need it. */

@@ -89,7 +89,14 @@ export class MessageWriter {
 
   /** A string with the terminating zero. */
   attributeString(type: number, value: string): void {
-    this.attribute(type, Buffer.from(`${value}\0`));
+    const bytes = Buffer.byteLength(value);
+    this.u16(bytes + 5);
+    this.u16(type);
+    this.#reserve(bytes + 4);
+    this.#buffer.write(value, this.#length);
+    this.#length += bytes;
+    this.u8(0);
+    this.#pad();
   }
 
   /** An attribute that holds what `content` writes. */

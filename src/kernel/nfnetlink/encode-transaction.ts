@@ -1,17 +1,17 @@
 import { type Element, isGenerator, type Lookup, type Rule, type Statement } from '../../netfilter/nftables/rule.ts';
-import type { ChainDeclaration, HookName, SetDeclaration, TableFamily } from '../../netfilter/nftables/table.ts';
+import type { ChainDeclaration, HookName, SetDeclaration } from '../../netfilter/nftables/table.ts';
 import { lookupOf } from '../../netfilter/nftables/table-references.ts';
 import type { Operation, Transaction } from '../../netfilter/nftables/transaction.ts';
-import { AF_INET, AF_INET6, AF_UNSPEC } from '../ffi/constants.ts';
+import { AF_UNSPEC } from '../ffi/constants.ts';
 import { MessageWriter } from '../netlink/message-writer.ts';
 import * as nf from './constants.ts';
 import { type SetShape, writeElement } from './encode-elements.ts';
 import { anonymousSetOf, type SetReference, writeStatement } from './encode-statement.ts';
 import { lengthOf, typeIdOf } from './encode-value.ts';
 import { ExpressionWriter } from './expression-writer.ts';
+import { familyNumber, writeHeader } from './message-header.ts';
 import { setUserData, writeComment } from './user-data.ts';
 
-const families: Readonly<Record<TableFamily, number>> = { inet: 1, ip: AF_INET, ip6: AF_INET6 };
 const hookNumbers: Readonly<Record<HookName, number>> = {
   prerouting: 0,
   input: 1,
@@ -98,26 +98,16 @@ class TransactionEncoder {
 
   #batch(type: number): void {
     const sequence = this.#operations.push(undefined) - 1;
-    // Only the end asks for an acknowledgement: it comes when the whole transaction stands.
-    const flags = type === nf.NFNL_MSG_BATCH_END ? nf.NLM_F_REQUEST | nf.NLM_F_ACK : nf.NLM_F_REQUEST;
-    this.#w.begin(type, flags, sequence);
-    this.#header(AF_UNSPEC, nf.NFNL_SUBSYS_NFTABLES);
+    this.#w.begin(type, nf.NLM_F_REQUEST, sequence);
+    writeHeader(this.#w, AF_UNSPEC, nf.NFNL_SUBSYS_NFTABLES);
     this.#w.end();
-  }
-
-  // `struct nfgenmsg`: family, version 0, and a number in network order.
-  #header(family: number, resource: number): void {
-    this.#w.u8(family);
-    this.#w.u8(0);
-    this.#w.u8(resource >> 8);
-    this.#w.u8(resource & 0xff);
   }
 
   // The first attribute of every message is the table.
   #begin(type: number, flags = 0): void {
     const sequence = this.#operations.push(this.#operation) - 1;
     this.#w.begin(type, nf.NLM_F_REQUEST | flags, sequence);
-    this.#header(families[this.#transaction.family], 0);
+    writeHeader(this.#w, familyNumber(this.#transaction.family));
     this.#w.attributeString(1, this.#transaction.table);
   }
 

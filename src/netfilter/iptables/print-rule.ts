@@ -5,10 +5,10 @@ const COMMENT_MAX = 255;
 
 /** The rule as iptables-save prints it behind `-A CHAIN`; iptables-restore reads the same. */
 export function printRule(rule: Rule): string {
-  let text = '';
-  for (const match of rule.matches) text += ` ${printMatch(match)}`;
-  if (rule.target !== undefined) text += ` ${printTarget(rule.target)}`;
-  return text.slice(1);
+  // Joined rather than concatenated: a proxy holds many of these, and join makes flat strings.
+  const parts = rule.matches.map(printMatch);
+  if (rule.target !== undefined) parts.push(printTarget(rule.target));
+  return parts.join(' ');
 }
 
 const not = (match: { readonly not?: boolean }): string => (match.not === true ? '! ' : '');

@@ -1,0 +1,78 @@
+import { SystemCallError } from '../../errors/system-call-error.ts';
+import type { TableFamily } from '../../netfilter/nftables/table.ts';
+import type { Operation, Transaction } from '../../netfilter/nftables/transaction.ts';
+import { TransactionError } from '../../netfilter/nftables/transaction-error.ts';
+import type { NftRunner } from '../../netfilter/runner.ts';
+import type { NetworkNamespace } from '../network-namespace.ts';
+import { createNftRunner } from '../runners/nft-runner.ts';
+import { type EncodedTransaction, encodeTransaction } from './encode-transaction.ts';
+import { isAcknowledgement, NftablesSocket, type Refusal, refusalOf } from './nftables-socket.ts';
+import { readFingerprint } from './read-fingerprint.ts';
+
+/** A runner that also writes transactions by netlink; it holds a socket of the namespace until it is disposed of. */
+export interface NetlinkNftRunner extends Required<NftRunner>, Disposable {}
+
+/**
+ * Makes the runner of one node's nftables rules that speaks netlink itself. A transaction larger than the socket's send
+ * buffer may be, which only happens without privileges outside, goes in several parts and is then not atomic.
+ */
+export function createNetlinkNftRunner(netns: NetworkNamespace): NetlinkNftRunner {
+  const program = createNftRunner(netns);
+  let socket: NftablesSocket | undefined;
+  const open = (): NftablesSocket => (socket ??= new NftablesSocket(netns));
+  return {
+    ...program,
+    async apply(transaction, { check = false } = {}) {
+      applyTo(open(), transaction, check);
+    },
+    async fingerprint(family: TableFamily, table: string, chains: readonly string[]) {
+      return readFingerprint(open(), { family, table, chains });
+    },
+    [Symbol.dispose]() {
+      socket?.[Symbol.dispose]();
+      socket = undefined;
+    },
+  };
+}
+
+function applyTo(socket: NftablesSocket, transaction: Transaction, check: boolean): void {
+  if (transaction.operations.length === 0) return;
+  const encoded = encodeTransaction(transaction, { check });
+  try {
+    exchange(socket, transaction, encoded);
+  } catch (error) {
+    if (!isTooLarge(error) || transaction.operations.length === 1) throw error;
+    for (const operations of halves(transaction.operations)) applyTo(socket, { ...transaction, operations }, check);
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof SystemCallError && error.errno === 'EMSGSIZE';
+}
+
+function halves(operations: readonly Operation[]): readonly (readonly Operation[])[] {
+  const middle = Math.ceil(operations.length / 2);
+  return [operations.slice(0, middle), operations.slice(middle)];
+}
+
+function exchange(socket: NftablesSocket, transaction: Transaction, encoded: EncodedTransaction): void {
+  const answers = socket.exchange(encoded.bytes).filter(isAcknowledgement);
+  const refusals = answers.map(refusalOf).filter((refusal) => refusal !== undefined);
+  const [first] = refusals.sort((a, b) => a.sequence - b.sequence);
+  if (first !== undefined) throw failure(first, { socket, transaction, encoded });
+}
+
+interface Exchange {
+  readonly socket: NftablesSocket;
+  readonly transaction: Transaction;
+  readonly encoded: EncodedTransaction;
+}
+
+function failure(
+  { sequence, errno, explanation }: Refusal,
+  { socket, transaction, encoded }: Exchange,
+): TransactionError {
+  const index = encoded.operationOf(sequence);
+  const operation = index === undefined ? undefined : transaction.operations[index];
+  return new TransactionError({ errno, explanation, index, operation, netns: socket.netns.name });
+}
