@@ -28,6 +28,8 @@ export type SelectingNode = Pick<
   'nodeName' | 'zone' | 'serviceTrafficDistribution' | 'preferSameTrafficDistribution'
 >;
 
+const NONE: readonly Endpoint[] = [];
+
 /** Endpoints for traffic to the cluster IP. */
 export function internalEndpoints({ port, endpoints }: SelectedPort): readonly Endpoint[] {
   return port.internalPolicyLocal ? endpoints.local : endpoints.cluster;
@@ -59,10 +61,11 @@ export function selectEndpoints(
   node: SelectingNode,
 ): EndpointSelection {
   const unique = preferLocalDuplicate(endpoints, node.nodeName);
-  const ready = unique.filter((endpoint) => endpoint.ready);
-  const leaving = ready.length === unique.length ? [] : unique.filter(isServingTerminating);
-  const cluster = port.usesClusterEndpoints ? selectCluster(port, ready, leaving, node) : [];
-  const local = port.usesLocalEndpoints ? selectLocal(ready, leaving, node.nodeName) : [];
+  const allReady = unique.every((endpoint) => endpoint.ready);
+  const ready = allReady ? unique : unique.filter((endpoint) => endpoint.ready);
+  const leaving = allReady ? NONE : unique.filter(isServingTerminating);
+  const cluster = port.usesClusterEndpoints ? selectCluster(port, ready, leaving, node) : NONE;
+  const local = port.usesLocalEndpoints ? selectLocal(ready, leaving, node.nodeName) : NONE;
   return {
     cluster,
     local,

@@ -56,9 +56,16 @@ function readHost(
     ready: conditions.ready ?? true,
     serving: conditions.serving ?? true,
     terminating: conditions.terminating ?? false,
-    zoneHints: (hints?.forZones ?? []).map((zone) => zone.name),
-    nodeHints: (hints?.forNodes ?? []).map((node) => node.name),
+    zoneHints: namesOf(hints?.forZones),
+    nodeHints: namesOf(hints?.forNodes),
   };
+}
+
+// One array for the many endpoints without hints.
+const NONE: readonly string[] = [];
+
+function namesOf(hints: readonly { readonly name: string }[] | undefined): readonly string[] {
+  return hints === undefined || hints.length === 0 ? NONE : hints.map(({ name }) => name);
 }
 
 /** The endpoint of a host at one port. */

@@ -25,39 +25,29 @@ export class AppliedRules {
     return this.#ports;
   }
 
-  /** Renders what is wanted of these ServicePorts. Keys that are in neither state are left out. */
-  plan(state: ProxyState, keys: Iterable<string>): PortChange[] {
+  /** Renders what is wanted of these ServicePorts, one after the other. Keys that are in neither state are left out. */
+  *plan(state: ProxyState, keys: Iterable<string>): Iterable<PortChange> {
     const context = { node: state.node, largeCluster: isLargeCluster(state.ports.values()) };
-    const changes: PortChange[] = [];
     for (const key of keys) {
       const previous = this.#ports.get(key);
       const wanted: SelectedPort | undefined = state.ports.get(key);
       if (previous === undefined && wanted === undefined) continue;
-      changes.push({ key, previous, current: wanted && renderPort(wanted, context) });
-    }
-    return changes;
-  }
-
-  /** Takes over the order of the shared chains; the edits lead there. Undo with the same changes reversed. */
-  edit(changes: readonly PortChange[]): DispatchEdit[] {
-    return changes.flatMap(({ key, previous, current }) =>
-      this.shared.replace(key, previous?.dispatch ?? [], current?.dispatch ?? []),
-    );
-  }
-
-  /** Takes back what `edit` did. */
-  undo(changes: readonly PortChange[]): void {
-    for (const { key, previous, current } of changes) {
-      this.shared.replace(key, current?.dispatch ?? [], previous?.dispatch ?? []);
+      yield { key, previous, current: wanted && renderPort(wanted, context) };
     }
   }
 
-  /** Remembers that these changes are in the kernel. */
-  commit(changes: readonly PortChange[]): void {
-    for (const { key, current } of changes) {
-      if (current === undefined) this.#ports.delete(key);
-      else this.#ports.set(key, toApplied(current));
-    }
+  /** Takes over a change; the edits lead to it in the shared chains. */
+  apply({ key, previous, current }: PortChange): DispatchEdit[] {
+    if (current === undefined) this.#ports.delete(key);
+    else this.#ports.set(key, toApplied(current));
+    return this.shared.replace(key, previous?.dispatch ?? [], current?.dispatch ?? []);
+  }
+
+  /** Takes a change back that the kernel refused. */
+  undo(key: string, previous: AppliedPort | undefined): void {
+    this.shared.replace(key, this.#ports.get(key)?.dispatch ?? [], previous?.dispatch ?? []);
+    if (previous === undefined) this.#ports.delete(key);
+    else this.#ports.set(key, previous);
   }
 
   /** All chains of ServicePorts. */

@@ -2,13 +2,14 @@ import { KernelCommandError } from '../../errors/kernel-command-error.ts';
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import type { ProxyBackend, ProxyState, QuarantinedPort, SyncReport } from '../proxy-backend.ts';
-import { AppliedRules, type PortChange } from './applied-rules.ts';
+import { AppliedRules } from './applied-rules.ts';
 import type { FixedOptions } from './build-fixed-chains.ts';
 import { CANARY } from './chain-names.ts';
 import { writeCleanup } from './cleanup.ts';
 import { type ExistingRules, readExisting } from './existing-rules.ts';
-import { READ_ALL_CHAINS, RestoreScript } from './restore-script.ts';
-import { writeEdits, writeFixed, writePorts, writeShared } from './write-rules.ts';
+import { READ_ALL_RULES, RestoreScript } from './restore-script.ts';
+import { Transaction } from './transaction.ts';
+import { writeEdits, writeFixed, writePort, writeShared, writeStale } from './write-rules.ts';
 
 export interface IptablesBackendOptions extends FixedOptions {
   readonly family: Family;
@@ -66,16 +67,14 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   async #partial(applied: AppliedRules, state: ProxyState, keys: readonly string[]): Promise<SyncReport> {
-    const changes = applied.plan(state, keys);
     const script = new RestoreScript();
-    writePorts(script, changes);
-    const edits = applied.edit(changes);
-    writeEdits(script, edits);
-    if (script.isEmpty) {
-      applied.commit(changes);
-      return this.#report('nothing', applied, script);
+    const transaction = new Transaction(applied);
+    for (const change of applied.plan(state, keys)) {
+      writePort(script, change);
+      writeEdits(script, transaction.apply(change));
     }
-    await this.#apply(applied, changes, script);
+    if (script.isEmpty) return this.#report('nothing', applied, script);
+    await this.#restore(script, transaction);
     return this.#report('partial', applied, script);
   }
 
@@ -93,13 +92,16 @@ export class IptablesBackend implements ProxyBackend {
   async #rewrite(state: ProxyState, keys: readonly string[], existing: ExistingRules): Promise<SyncReport> {
     this.#applied = undefined;
     const applied = new AppliedRules(state.node);
-    const changes = applied.plan(state, keys);
-    applied.edit(changes);
+    const transaction = new Transaction(applied);
     const script = new RestoreScript();
     writeFixed(script, { node: state.node, options: this.#options, existing });
+    for (const change of applied.plan(state, keys)) {
+      writePort(script, change);
+      transaction.apply(change);
+    }
     writeShared(script, applied.shared, state.node);
-    writePorts(script, changes, existing);
-    await this.#apply(applied, changes, script);
+    writeStale(script, existing, applied.activeChains());
+    await this.#restore(script, transaction);
     this.#applied = applied;
     return this.#report('full', applied, script);
   }
@@ -111,19 +113,21 @@ export class IptablesBackend implements ProxyBackend {
   async #isolate(state: ProxyState, suspects: ReadonlySet<string>, existing: ExistingRules): Promise<SyncReport> {
     const trusted = this.#admitted(state, state.ports.keys()).filter((key) => !suspects.has(key));
     const report = await this.#rewrite(state, trusted.sort(), existing);
-    const applied = this.#applied!;
-    await this.#admit(applied, state, this.#admitted(state, suspects).sort());
+    await this.#admit(this.#applied!, state, this.#admitted(state, suspects).sort());
     return { ...report, quarantined: this.#quarantined() };
   }
 
   async #admit(applied: AppliedRules, state: ProxyState, keys: readonly string[]): Promise<void> {
-    const changes = applied.plan(state, keys);
-    applied.edit(changes);
     const script = new RestoreScript();
+    const transaction = new Transaction(applied);
+    for (const change of applied.plan(state, keys)) {
+      writePort(script, change);
+      transaction.apply(change);
+    }
+    // A refused transaction may have left one of the tables changed: shared chains are not edited but written anew.
     writeShared(script, applied.shared, state.node);
-    writePorts(script, changes);
     try {
-      await this.#apply(applied, changes, script);
+      await this.#restore(script, transaction);
     } catch (error) {
       if (!(error instanceof KernelCommandError)) throw error;
       const [key] = keys;
@@ -135,19 +139,14 @@ export class IptablesBackend implements ProxyBackend {
     }
   }
 
-  async #apply(applied: AppliedRules, changes: readonly PortChange[], script: RestoreScript): Promise<void> {
+  async #restore(script: RestoreScript, transaction?: Transaction): Promise<void> {
     try {
-      await this.#restore(script);
+      const readAll = script.ruleCount('nat') > READ_ALL_RULES && (await this.#usesNft());
+      await this.#runner.restore(this.family, script.take({ readAll }), { noflush: true });
     } catch (error) {
-      applied.undo(changes);
+      transaction?.undo();
       throw error;
     }
-    applied.commit(changes);
-  }
-
-  async #restore(script: RestoreScript): Promise<void> {
-    const readAll = script.chainCount('nat') > READ_ALL_CHAINS && (await this.#usesNft());
-    await this.#runner.restore(this.family, script.text({ readAll }), { noflush: true });
   }
 
   #usesNft(): Promise<boolean> {

@@ -18,8 +18,14 @@ export interface RenderedPort {
   readonly selected: SelectedPort;
   readonly largeCluster: boolean;
   readonly dispatch: readonly DispatchLine[];
-  /** `-A` lines by chain, table nat. */
-  readonly chains: ReadonlyMap<string, readonly string[]>;
+  /** By chain, table nat. */
+  readonly chains: ReadonlyMap<string, ChainText>;
+}
+
+/** The rules of a chain as `-A` lines. */
+export interface ChainText {
+  readonly lines: string;
+  readonly count: number;
 }
 
 /** What is remembered of a ServicePort whose rules are in the kernel. */
@@ -39,13 +45,15 @@ export function renderPort(selected: SelectedPort, context: RuleContext): Render
     selected,
     largeCluster: context.largeCluster,
     dispatch: dispatch.map(({ table, chain, rule }) => ({ table, chain, rule: printRule(rule) })),
-    chains: new Map(chains.map((chain) => [chain.name, printRules(chain)])),
+    chains: new Map(
+      chains.map((chain) => [chain.name, { lines: printRules(chain).join('\n'), count: chain.rules.length }]),
+    ),
   };
 }
 
 /** Forgets the text of the chains, which is most of the memory. */
 export function toApplied({ selected, largeCluster, dispatch, chains }: RenderedPort): AppliedPort {
   let ruleCount = 0;
-  for (const lines of chains.values()) ruleCount += lines.length;
+  for (const { count } of chains.values()) ruleCount += count;
   return { selected, largeCluster, dispatch, chains: [...chains.keys()], ruleCount };
 }

@@ -1,11 +1,13 @@
 import type { TableName } from '../../netfilter/iptables/ruleset.ts';
+import type { ChainText } from './rendered-port.ts';
 
 interface Section {
-  /** Chains to create, or to empty when they exist. */
+  /** `:CHAIN` lines: chains to create, or to empty when they exist. */
   readonly chains: string[];
   readonly rules: string[];
   /** Chains to delete at the end. */
   readonly deleted: string[];
+  ruleCount: number;
 }
 
 /** An input of `iptables-restore --noflush` in the making: tables it does not mention are left alone, and so are chains. */
@@ -21,9 +23,19 @@ export class RestoreScript {
   /** Adds command lines (`-A`, `-I`, `-D`). */
   rules(table: TableName, lines: readonly string[]): this {
     if (lines.length === 0) return this;
-    const { rules } = this.#of(table);
-    for (const line of lines) rules.push(line);
-    return this;
+    return this.#add(table, lines.join('\n'), lines.length);
+  }
+
+  /** Creates or empties chains and fills them. */
+  filledChains(table: TableName, chains: readonly (readonly [name: string, text: ChainText])[]): this {
+    if (chains.length === 0) return this;
+    this.#of(table).chains.push(chains.map(([name]) => `:${name} - [0:0]`).join('\n'));
+    const texts = chains.map(([, { lines }]) => lines).filter((lines) => lines !== '');
+    return this.#add(
+      table,
+      texts.join('\n'),
+      chains.reduce((sum, [, { count }]) => sum + count, 0),
+    );
   }
 
   /** Empties the chain and deletes it. */
@@ -38,38 +50,42 @@ export class RestoreScript {
     return this.#sections.size === 0;
   }
 
-  /** Number of chains in a table, for what depends on size. */
-  chainCount(table: TableName): number {
-    return this.#sections.get(table)?.chains.length ?? 0;
-  }
-
   /** Number of rules that it writes into a table. */
   ruleCount(table: TableName): number {
-    return this.#sections.get(table)?.rules.length ?? 0;
+    return this.#sections.get(table)?.ruleCount ?? 0;
   }
 
   /**
-   * The text. `readAll`: iptables-nft-restore collects the names of all chains in a sorted list by linear search, which
+   * The text; it can be taken once, so that it is not in memory twice. `readAll`: iptables-nft-restore collects the names of all chains in a sorted list by linear search, which
    * takes seconds for ten thousand of them; a command without a chain (`-S`, its output is ignored) makes it read the whole
    * table instead.
    */
-  text({ readAll = false }: { readonly readAll?: boolean } = {}): string {
+  take({ readAll = false }: { readonly readAll?: boolean } = {}): string {
     const parts: string[] = [];
     for (const [table, { chains, rules, deleted }] of this.#sections) {
-      const first = readAll && chains.length > READ_ALL_CHAINS ? ['-S'] : [];
-      parts.push(`*${table}`, ...first);
-      for (const lines of [chains, rules, deleted]) for (const line of lines) parts.push(line);
-      parts.push('COMMIT');
+      parts.push(`*${table}`, ...(readAll && table === 'nat' ? ['-S'] : []));
+      for (const lines of [chains, rules, deleted]) {
+        for (const line of lines) parts.push(line);
+        lines.length = 0;
+      }
+      parts.push('COMMIT\n');
     }
-    return `${parts.join('\n')}\n`;
+    return parts.join('\n');
+  }
+
+  #add(table: TableName, text: string, count: number): this {
+    const section = this.#of(table);
+    section.rules.push(text);
+    section.ruleCount += count;
+    return this;
   }
 
   #of(table: TableName): Section {
-    const section = this.#sections.get(table) ?? { chains: [], rules: [], deleted: [] };
+    const section = this.#sections.get(table) ?? { chains: [], rules: [], deleted: [], ruleCount: 0 };
     this.#sections.set(table, section);
     return section;
   }
 }
 
-/** From here on reading the whole table is quicker than naming its chains. */
-export const READ_ALL_CHAINS = 300;
+/** With so many rules reading the whole table is quicker for iptables-nft-restore than naming its chains. */
+export const READ_ALL_RULES = 1000;

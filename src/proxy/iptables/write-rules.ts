@@ -71,19 +71,17 @@ export function writeEdits(script: RestoreScript, edits: ReturnType<AppliedRules
   }
 }
 
-/** Writes the chains of ServicePorts: new and different ones, and removes those no longer needed. */
-export function writePorts(script: RestoreScript, changes: readonly PortChange[], existing?: ExistingRules): void {
-  for (const { previous, current } of changes) {
-    for (const [name, lines] of current?.chains ?? []) {
-      if (isUnchanged(name, previous, current!)) continue;
-      script.chain('nat', name).rules('nat', lines);
-    }
-    for (const name of previous?.chains ?? []) {
-      if (current?.chains.has(name) !== true) script.deleteChain('nat', name);
-    }
+/** Writes the chains of a ServicePort: new and different ones, and removes those no longer needed. */
+export function writePort(script: RestoreScript, { previous, current }: PortChange): void {
+  const changed = [...(current?.chains ?? [])].filter(([name]) => !isUnchanged(name, previous, current!));
+  script.filledChains('nat', changed);
+  for (const name of previous?.chains ?? []) {
+    if (current?.chains.has(name) !== true) script.deleteChain('nat', name);
   }
-  if (existing === undefined) return;
-  const active = new Set(changes.flatMap(({ current }) => [...(current?.chains.keys() ?? [])]));
+}
+
+/** Removes chains of Services that exist but belong to no ServicePort any more. */
+export function writeStale(script: RestoreScript, existing: ExistingRules, active: ReadonlySet<string>): void {
   for (const name of staleChains(existing, active)) script.deleteChain('nat', name);
 }
 
