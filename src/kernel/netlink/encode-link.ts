@@ -62,7 +62,7 @@ export function encodeFdb(w: MessageWriter, operation: FdbOperation, indexes: Li
   w.u8(0);
   w.u16(0);
   w.u32(indexes.of(operation.link));
-  w.u16(rt.NUD_PERMANENT | rt.NUD_NOARP);
+  w.u16(operation.destination === undefined ? rt.NUD_NOARP : rt.NUD_PERMANENT | rt.NUD_NOARP);
   w.u8(operation.destination === undefined ? rt.NTF_MASTER : rt.NTF_SELF);
   w.u8(0);
   w.attribute(rt.NDA_LLADDR, macBytes(operation.mac));

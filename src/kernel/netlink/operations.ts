@@ -151,14 +151,18 @@ export interface LinkOperations {
   apply(netns: NetworkNamespace, operations: readonly LinkOperation[]): void;
 }
 
-/** The operation in the words of its error message. */
+// What an operation is about, the most telling first.
+const subjects = ['name', 'destination', 'address', 'link'] as const;
+
+/** The operation in the words of its error message: `addRoute 10.244.1.0/24 gateway 172.18.0.3`. */
 export function describeOperation(operation: LinkOperation): string {
-  const words: string[] = [operation.kind];
-  for (const [key, value] of Object.entries(operation)) {
-    if (key === 'kind' || value === undefined) continue;
-    if (key === 'name' || key === 'link' || key === 'destination' || key === 'address')
-      words.splice(1, 0, String(value));
-    else words.push(`${key} ${typeof value === 'object' ? describeValue(value) : value}`);
+  const { kind, ...fields } = operation;
+  const subject = subjects.find((key) => key in fields);
+  const words: string[] = [kind];
+  if (subject !== undefined) words.push(String((fields as Record<string, unknown>)[subject]));
+  for (const [key, value] of Object.entries(fields)) {
+    if (key === subject || value === undefined) continue;
+    words.push(`${key} ${typeof value === 'object' ? describeValue(value) : value}`);
   }
   return words.join(' ');
 }
