@@ -25,6 +25,7 @@ export interface FamilyProxyOptions {
   /** Told after each successful sync. */
   readonly onSynced: (state: ProxyState, report: SyncReport) => void;
   readonly onError: (message: string, error: unknown) => void;
+  readonly onWarning: (message: string, error: unknown) => void;
 }
 
 const FULL_SYNC_PERIOD_MS = 3_600_000;
@@ -93,7 +94,7 @@ export class FamilyProxy implements AsyncDisposable {
     const node = this.#options.node();
     if (node === undefined) return;
     const tracker = this.#trackerOf(node);
-    const { clock, backend, health, family, metrics } = this.#options;
+    const { clock, backend, health, family, metrics, onWarning } = this.#options;
     const full = this.#needsFull || clock.now() - this.#lastFullAt >= FULL_SYNC_PERIOD_MS;
     const { state, changed, triggerTimes } = tracker.take();
     this.#countPending();
@@ -107,6 +108,10 @@ export class FamilyProxy implements AsyncDisposable {
     metrics.synced(family, report, { seconds: (now - startedAt) / 1000, at: now });
     metrics.countNoLocalEndpoints(family, state.ports.values());
     for (const time of triggerTimes) metrics.programmed(family, (now - time) / 1000);
+    const { recoveredFrom } = report;
+    if (recoveredFrom !== undefined) {
+      onWarning(`a ${recoveredFrom.attempt} sync of ${family} rules was refused`, recoveredFrom.cause);
+    }
     health.updated(family);
     this.#first.resolve();
     this.#options.onSynced(state, report);

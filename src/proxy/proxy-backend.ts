@@ -20,8 +20,8 @@ export interface QuarantinedPort {
 export interface SyncReport {
   readonly kind: 'full' | 'partial' | 'nothing';
   readonly quarantined: readonly QuarantinedPort[];
-  /** Why a partial sync failed that was then made good by a full one. */
-  readonly partialFailure?: unknown;
+  /** Why a first attempt was refused; what this report says was reached another way. */
+  readonly recoveredFrom?: { readonly attempt: 'partial' | 'full'; readonly cause: unknown };
   /** Rules (iptables) or objects (nftables) that now exist, and that this sync wrote, by table. */
   readonly rules: Readonly<Record<string, { readonly total: number; readonly written: number }>>;
 }

@@ -155,6 +155,7 @@ class ProxyServer implements Proxy {
         this.#checks?.sync();
       },
       onError: (message, error) => log({ level: 'error', message, error }),
+      onWarning: (message, error) => log({ level: 'warning', message, error }),
     });
   }
 

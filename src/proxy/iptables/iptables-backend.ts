@@ -41,7 +41,7 @@ export class IptablesBackend implements ProxyBackend {
       return await this.#partial(applied, state, this.#admitted(state, changed));
     } catch (error) {
       if (!(error instanceof KernelCommandError)) throw error;
-      return { ...(await this.#full(state, changed)), partialFailure: error };
+      return { ...(await this.#full(state, changed)), recoveredFrom: { attempt: 'partial', cause: error } };
     }
   }
 
@@ -85,7 +85,8 @@ export class IptablesBackend implements ProxyBackend {
       return await this.#rewrite(state, keys, existing);
     } catch (error) {
       if (!(error instanceof KernelCommandError) || keys.length === 0) throw error;
-      return this.#isolate(state, suspects ?? new Set(keys), existing);
+      const report = await this.#isolate(state, suspects ?? new Set(keys), existing);
+      return { ...report, recoveredFrom: { attempt: 'full', cause: error } };
     }
   }
 

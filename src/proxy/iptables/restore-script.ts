@@ -2,6 +2,10 @@ import type { TableName } from '../../netfilter/iptables/ruleset.ts';
 import type { ChainText } from './rendered-port.ts';
 
 interface Section {
+  /** `:CHAIN` lines of chains that jumps lead to. */
+  readonly baseChains: string[];
+  /** `-I` lines of the built-in chains. */
+  readonly jumps: string[];
   /** `:CHAIN` lines: chains to create, or to empty when they exist. */
   readonly chains: string[];
   readonly rules: string[];
@@ -13,6 +17,20 @@ interface Section {
 /** An input of `iptables-restore --noflush` in the making: tables it does not mention are left alone, and so are chains. */
 export class RestoreScript {
   readonly #sections = new Map<TableName, Section>();
+
+  /** Creates the chain, or empties it, before jumps() are written. */
+  baseChain(table: TableName, name: string): this {
+    this.#of(table).baseChains.push(`:${name} - [0:0]`);
+    return this;
+  }
+
+  /** Adds `-I` lines of built-in chains; the chains that they lead to are base chains. */
+  jumps(table: TableName, lines: readonly string[]): this {
+    const section = this.#of(table);
+    section.jumps.push(...lines);
+    section.ruleCount += lines.length;
+    return this;
+  }
 
   /** Creates the chain, or empties it. */
   chain(table: TableName, name: string): this {
@@ -56,21 +74,22 @@ export class RestoreScript {
   }
 
   /**
-   * The text; it can be taken once, so that it is not in memory twice. `readAll`: iptables-nft-restore collects the names of all chains in a sorted list by linear search, which
-   * takes seconds for ten thousand of them; a command without a chain (`-S`, its output is ignored) makes it read the whole
-   * table instead.
+   * The text; it can be taken once, so that it is not in memory twice. `readAll`: iptables-nft-restore collects the names of
+   * all chains in a sorted list by linear search, which takes seconds for ten thousand of them; a command without a chain
+   * (`-S`, its output is ignored) makes it read the whole table instead. It must come after what concerns the built-in
+   * chains, which are not created any more behind it.
    */
   take({ readAll = false }: { readonly readAll?: boolean } = {}): string {
     const parts: string[] = [];
-    for (const [table, { chains, rules, deleted }] of this.#sections) {
-      parts.push(`*${table}`, ...(readAll && table === 'nat' ? ['-S'] : []));
+    for (const [table, { baseChains, jumps, chains, rules, deleted }] of this.#sections) {
+      parts.push(`*${table}`, ...baseChains, ...jumps, ...(readAll && table === 'nat' ? ['-S'] : []));
       for (const lines of [chains, rules, deleted]) {
         for (const line of lines) parts.push(line);
         lines.length = 0;
       }
-      parts.push('COMMIT\n');
+      parts.push('COMMIT');
     }
-    return parts.join('\n');
+    return `${parts.join('\n')}\n`;
   }
 
   #add(table: TableName, text: string, count: number): this {
@@ -81,7 +100,14 @@ export class RestoreScript {
   }
 
   #of(table: TableName): Section {
-    const section = this.#sections.get(table) ?? { chains: [], rules: [], deleted: [], ruleCount: 0 };
+    const section = this.#sections.get(table) ?? {
+      baseChains: [],
+      jumps: [],
+      chains: [],
+      rules: [],
+      deleted: [],
+      ruleCount: 0,
+    };
     this.#sections.set(table, section);
     return section;
   }

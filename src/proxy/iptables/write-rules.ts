@@ -2,7 +2,7 @@ import { printRule } from '../../netfilter/iptables/print-rule.ts';
 import { printRules } from '../../netfilter/iptables/print-ruleset.ts';
 import type { Chain, TableName } from '../../netfilter/iptables/ruleset.ts';
 import type { NodeNetwork } from '../facts/node-network.ts';
-import type { AppliedRules, PortChange } from './applied-rules.ts';
+import type { PortChange } from './applied-rules.ts';
 import {
   buildForward,
   buildKubeletFirewall,
@@ -16,7 +16,7 @@ import { CANARY, EXTERNAL_SERVICES, KUBELET_FIREWALL, NODE_PORTS, PROXY_FIREWALL
 import { type ExistingRules, staleChains } from './existing-rules.ts';
 import type { AppliedPort, RenderedPort } from './rendered-port.ts';
 import type { RestoreScript } from './restore-script.ts';
-import type { SharedChains } from './shared-chains.ts';
+import type { DispatchEdit, SharedChains } from './shared-chains.ts';
 
 /** Chains that all Services share, in the order of their writing. */
 export const SHARED: readonly { readonly table: TableName; readonly chain: string }[] = [
@@ -37,24 +37,24 @@ export function writeFixed(
     existing,
   }: { readonly node: NodeNetwork; readonly options: FixedOptions; readonly existing: ExistingRules },
 ): void {
-  for (const table of ['mangle', 'filter', 'nat'] as const) script.chain(table, CANARY);
+  for (const table of ['mangle', 'filter', 'nat'] as const) script.baseChain(table, CANARY);
   writeChain(script, 'filter', buildForward(node, options));
   // The kubelet may own KUBE-FIREWALL: without a rule of ours it is not touched.
   if (hasLocalhostNodePorts(node)) writeChain(script, 'filter', buildKubeletFirewall(node));
-  else if (existing.chains.get('filter')?.has(KUBELET_FIREWALL) !== true) script.chain('filter', KUBELET_FIREWALL);
+  else if (existing.chains.get('filter')?.has(KUBELET_FIREWALL) !== true) script.baseChain('filter', KUBELET_FIREWALL);
   writeChain(script, 'nat', buildPostrouting(node));
   writeChain(script, 'nat', buildMarkMasq(node));
-  for (const { table, from, rule } of existing.missingJumps) script.rules(table, [`-I ${from} ${printRule(rule)}`]);
+  for (const { table, from, rule } of existing.missingJumps) script.jumps(table, [`-I ${from} ${printRule(rule)}`]);
 }
 
 function writeChain(script: RestoreScript, table: TableName, chain: Chain): void {
-  script.chain(table, chain.name).rules(table, printRules(chain));
+  script.baseChain(table, chain.name).rules(table, printRules(chain));
 }
 
 /** Writes the shared chains from scratch. */
 export function writeShared(script: RestoreScript, shared: SharedChains, node: NodeNetwork): void {
   for (const { table, chain } of SHARED) {
-    script.chain(table, chain).rules(
+    script.baseChain(table, chain).rules(
       table,
       shared.rulesOf(table, chain).map((rule) => `-A ${chain} ${rule}`),
     );
@@ -63,7 +63,7 @@ export function writeShared(script: RestoreScript, shared: SharedChains, node: N
 }
 
 /** Changes single rules of the shared chains. */
-export function writeEdits(script: RestoreScript, edits: ReturnType<AppliedRules['edit']>): void {
+export function writeEdits(script: RestoreScript, edits: readonly DispatchEdit[]): void {
   for (const { kind, line, ...rest } of edits) {
     const position = 'position' in rest ? ` ${rest.position}` : '';
     const command = kind === 'delete' ? `-D ${line.chain}` : `-I ${line.chain}${position}`;

@@ -110,7 +110,9 @@ export class ProxyMetrics {
     if (report.kind !== 'nothing')
       (report.kind === 'full' ? this.#syncFull : this.#syncPartial).observe(seconds, labels);
     if (this.#mode !== 'iptables') return;
-    if (report.partialFailure !== undefined) this.#partialFailures.add(1, labels);
+    if (report.recoveredFrom !== undefined) {
+      (report.recoveredFrom.attempt === 'partial' ? this.#partialFailures : this.#failures).add(1, labels);
+    }
     for (const [table, { total, written }] of Object.entries(report.rules)) {
       this.#rulesTotal.set(total, { table, ...labels });
       this.#rulesLast.set(written, { table, ...labels });
