@@ -1,0 +1,218 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configureNewNamespace } from '../../../src/kernel/network-namespace.ts';
+import { joinCommand, killSandbox, processStartTime } from '../../../src/kernel/sandbox.ts';
+import { leakCheck } from '../../helpers/leak-check.ts';
+
+interface Launched {
+  readonly outerPid: number;
+  readonly innerPid: number;
+  readonly innerStartTime: string;
+  readonly port: number;
+}
+
+interface Facts {
+  readonly pid: number;
+  readonly uid: number;
+  readonly arguments: readonly string[];
+  readonly sleeper: number;
+  readonly answer: unknown;
+  readonly mounts: readonly string[];
+}
+
+const launcher = new URL('../../helpers/sandbox/launcher.ts', import.meta.url).pathname;
+const leaks = leakCheck();
+// The sandboxes' API is asked over 127.0.0.1.
+beforeAll(() => configureNewNamespace());
+afterAll(() => leaks.finish());
+
+// One without capabilities has to make a user namespace, as every ordinary user; that its uid is 0 takes CAP_SETFCAP to map.
+const users = [
+  ['an administrator', []],
+  ['somebody without privileges', ['setpriv', '--bounding-set=-all,+setfcap', '--inh-caps=-all']],
+] as const;
+
+function runLauncher(
+  stateDir: string,
+  prefix: readonly string[],
+  args: readonly string[] = ['web'],
+): Record<string, unknown> {
+  const words = [...prefix, process.execPath, launcher, stateDir, ...args];
+  const { stdout, stderr } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8' });
+  if (stdout === '') throw new Error(stderr);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+function stateFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), 'towtank-sandbox-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+function launch(stateDir: string, prefix: readonly string[], args?: readonly string[]): Launched & AsyncDisposable {
+  const launched = runLauncher(stateDir, prefix, args);
+  expect(launched).not.toHaveProperty('error');
+  const sandbox = launched as unknown as Launched;
+  return { ...sandbox, [Symbol.asyncDispose]: () => killSandbox(sandbox) };
+}
+
+// The listening socket exists before the sandbox does: a connection waits in its queue until the supervisor accepts it.
+async function askSupervisor({ port }: Launched): Promise<Facts> {
+  return (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as Facts;
+}
+
+// Everything in the sandbox descends from its pid 1, the dead that wait to be buried too.
+function pidsInside({ innerPid }: Launched): number[] {
+  const parents = readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => [Number(pid), Number(statusOf(Number(pid), 'PPid'))] as const);
+  const found = [innerPid];
+  for (const pid of found) found.push(...parents.filter(([, parent]) => parent === pid).map(([child]) => child));
+  return found;
+}
+
+async function allGone(pids: readonly number[]): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (pids.some((pid) => processStartTime(pid) !== undefined)) {
+    if (Date.now() > deadline)
+      throw new Error(`still there: ${pids.filter((pid) => processStartTime(pid) !== undefined)}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe.each(users)('a sandbox of %s', (_, prefix) => {
+  it('has a supervisor that is its root, with a lab whose pods reach each other, and serves the host', async () => {
+    using folder = stateFolder();
+    await using sandbox = launch(folder.path, prefix);
+    const facts = await askSupervisor(sandbox);
+    expect(facts).toMatchObject({ uid: 0, arguments: ['web', 'two words'], answer: { answer: 'web' } });
+    expect(facts.mounts).toEqual(expect.arrayContaining(['/run tmpfs', '/sys sysfs', '/proc proc']));
+    expect(readFileSync(`${folder.path}/log`, 'utf8')).toBe('');
+  });
+
+  it('changes nothing of the host: links, mounts, sysctls', async () => {
+    const picture = () => [
+      readFileSync('/proc/self/mountinfo', 'utf8'),
+      readFileSync('/proc/net/dev', 'utf8').replace(/\d+/g, ''),
+      readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'),
+      readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8'),
+      readdirSync('/run').join(' '),
+    ];
+    const before = picture();
+    using folder = stateFolder();
+    await using sandbox = launch(folder.path, prefix);
+    await askSupervisor(sandbox);
+    expect(picture()).toEqual(before);
+  });
+
+  it.each(['the outer process', 'pid 1', 'the supervisor'])(
+    'is gone, every process of it, when %s is killed',
+    async (who) => {
+      using folder = stateFolder();
+      await using sandbox = launch(folder.path, prefix);
+      const { pid } = await askSupervisor(sandbox);
+      const inside = pidsInside(sandbox);
+      expect(inside.length).toBeGreaterThanOrEqual(3);
+      const victim = {
+        'the outer process': sandbox.outerPid,
+        'pid 1': sandbox.innerPid,
+        'the supervisor': hostPid(inside, pid),
+      }[who]!;
+      process.kill(victim, 'SIGKILL');
+      await allGone([...inside, sandbox.outerPid]);
+      expect(readdirSync(folder.path)).toEqual(['log']);
+    },
+  );
+
+  it('survives the death of a pod’s process, and buries orphans', async () => {
+    using folder = stateFolder();
+    await using sandbox = launch(folder.path, prefix);
+    const { sleeper } = await askSupervisor(sandbox);
+    process.kill(hostPid(pidsInside(sandbox), sleeper), 'SIGKILL');
+    await expect.poll(() => pidsInside(sandbox).filter((pid) => statusOf(pid, 'State').startsWith('Z'))).toEqual([]);
+    expect((await askSupervisor(sandbox)).answer).toMatchObject({ answer: 'web' });
+  });
+
+  it('stands beside another one with the same names and addresses', async () => {
+    using folders = stateFolder();
+    using others = stateFolder();
+    await using one = launch(folders.path, prefix, ['one']);
+    await using two = launch(others.path, prefix, ['two']);
+    expect((await askSupervisor(one)).answer).toMatchObject({ answer: 'one' });
+    expect((await askSupervisor(two)).answer).toMatchObject({ answer: 'two' });
+    await killSandbox(one);
+    expect((await askSupervisor(two)).answer).toMatchObject({ answer: 'two' });
+  });
+
+  it('can be joined: its root, a namespace of it, a pod', async () => {
+    using folder = stateFolder();
+    await using sandbox = launch(folder.path, prefix);
+    const { sleeper } = await askSupervisor(sandbox);
+    const inside = (options: Parameters<typeof joinCommand>[1], ...command: string[]) => {
+      const words = [...joinCommand(sandbox.innerPid, options), ...command];
+      const { stdout, stderr } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8' });
+      return `${stdout}${stderr}`;
+    };
+    expect(inside({}, 'ip', '-br', 'link')).toMatch(/fabric0/);
+    expect(inside({}, 'ls', '/run/netns')).toMatch(/client\nnode-1\nnode-2\npod-1-1/);
+    expect(inside({ netns: 'node-2' }, 'ip', '-4', '-o', 'addr', 'show', 'eth0')).toContain('172.18.0.3/16');
+    expect(inside({ target: sleeper }, 'hostname')).toBe('pod\n');
+    expect(inside({ target: sleeper }, 'sh', '-c', 'cat /proc/1/comm; ip -o addr')).toMatch(
+      /^sleep\n[\s\S]*10\.244\.1\.2\/32/,
+    );
+  });
+
+  it('a later process ends it by its identity, and never a stranger with the same pid', async () => {
+    using folder = stateFolder();
+    await using sandbox = launch(folder.path, prefix);
+    await askSupervisor(sandbox);
+    await killSandbox({ ...sandbox, innerStartTime: '1' });
+    expect((await askSupervisor(sandbox)).answer).toMatchObject({ answer: 'web' });
+    await killSandbox(sandbox);
+    expect(processStartTime(sandbox.innerPid)).toBeUndefined();
+    await killSandbox(sandbox);
+  });
+
+  it('whose supervisor cannot start leaves its words in the log and is gone', async () => {
+    using folder = stateFolder();
+    const { innerPid } = launch(folder.path, prefix, ['web', '/nowhere.ts']);
+    await allGone([innerPid]);
+    expect(readFileSync(`${folder.path}/log`, 'utf8')).toMatch(/nowhere\.ts/);
+  });
+});
+
+describe('where there can be no sandbox', () => {
+  it('no user namespaces are left: that is said, with the ways out, and nothing is started', () => {
+    using folder = stateFolder();
+    const script =
+      'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all "$@"';
+    const { error } = runLauncher(folder.path, ['unshare', '--user', '--map-root-user', 'sh', '-c', script, 'sh']);
+    expect(error).toMatchObject({
+      code: 'ERR_NO_USER_NAMESPACES',
+      message: expect.stringContaining('user.max_user_namespaces=0'),
+      hint: expect.stringContaining('sysctl -w user.max_user_namespaces'),
+    });
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  it('unshare is missing: the package is named', () => {
+    using folder = stateFolder();
+    const hide = 'for d in /usr/bin /bin; do mount --bind "$1" $d/unshare 2>/dev/null; done; shift; exec "$@"';
+    const { error } = runLauncher(folder.path, ['unshare', '--mount', 'sh', '-c', hide, 'sh', '/dev/null']);
+    expect(error).toMatchObject({ code: 'ERR_MISSING_PROGRAM', hint: expect.stringContaining('util-linux') });
+  });
+});
+
+function hostPid(candidates: readonly number[], sandboxPid: number): number {
+  return candidates.find((pid) => statusOf(pid, 'NSpid').split(/\s+/).slice(1).includes(String(sandboxPid)))!;
+}
+
+function statusOf(pid: number, field: 'NSpid' | 'PPid' | 'State'): string {
+  try {
+    return new RegExp(`^${field}:\\s+(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
+  } catch {
+    return '';
+  }
+}
