@@ -143,7 +143,7 @@ class ProxyServer implements Proxy {
       family,
       clock,
       facts: services.facts,
-      backend: await createBackend({ mode, family, runners, ...fixed }),
+      backend: await createBackend({ mode, family, runners, clock, ...fixed }),
       node: () => this.#buildNode(family),
       conntrack: runners.conntrack,
       health: this.health,

@@ -1,10 +1,12 @@
 import type { Element } from '../../netfilter/nftables/rule.ts';
-import type { Chain, NamedSet, SetDeclaration, Table } from '../../netfilter/nftables/table.ts';
+import type { NamedSet, SetDeclaration, Table } from '../../netfilter/nftables/table.ts';
 import type { NodeNetwork } from '../facts/node-network.ts';
+import type { SelectedPort } from '../facts/select-endpoints.ts';
 import type { ProxyState } from '../proxy-backend.ts';
 import { buildFixedChains } from './build-fixed-chains.ts';
 import { buildPortRules } from './build-port-rules.ts';
 import type { Dispatch } from './build-service-chain.ts';
+import { ElementClaims } from './element-claims.ts';
 import { EndpointRanges } from './endpoint-ranges.ts';
 import { wordsOf } from './family-words.ts';
 import { TABLE } from './object-names.ts';
@@ -16,55 +18,68 @@ import { endpointMap, sharedSets } from './shared-sets.ts';
  */
 export const INLINE_LIMIT = 1000;
 
-/** Builds the whole table of a node and family. `ranges` places endpoints in shared maps; only needed beyond INLINE_LIMIT. */
-export function buildTable(state: ProxyState, ranges = new EndpointRanges()): Table {
-  const dispatch = dispatchOf(state.ports.size, ranges);
-  const chains = new Map(buildFixedChains(state.node).map((chain) => [chain.name, chain]));
+/** A table, and what is needed to change it ServicePort by ServicePort. */
+export interface BuiltTable {
+  readonly table: Table;
+  readonly ports: ReadonlyMap<string, SelectedPort>;
+  readonly claims: ElementClaims;
+}
+
+/** How service chains list their endpoints. */
+export interface DispatchOptions {
+  /** Places endpoints in shared maps. */
+  readonly ranges: EndpointRanges;
+  readonly inlineLimit: number;
+}
+
+/** Builds the whole table of a node and family. */
+export function buildTable(state: ProxyState, options = defaultDispatch()): Table {
+  return buildClaimedTable(state, options).table;
+}
+
+/** No range given out yet, and the usual limit. */
+export function defaultDispatch(inlineLimit = INLINE_LIMIT): DispatchOptions {
+  return { ranges: new EndpointRanges(), inlineLimit };
+}
+
+/** The same, with what is needed to change it later. */
+export function buildClaimedTable({ family, node, ports }: ProxyState, options: DispatchOptions): BuiltTable {
+  const dispatch = dispatchOf(ports.size, options);
+  const chains = new Map(buildFixedChains(node).map((chain) => [chain.name, chain]));
   const affinitySets: SetDeclaration[] = [];
-  const elements = new Map<string, Map<string, Element>>();
-  // The first ServicePort by key owns an element that two of them claim.
-  for (const key of [...state.ports.keys()].sort()) {
-    const selected = state.ports.get(key);
-    if (selected === undefined) continue;
-    const rules = buildPortRules(selected, { node: state.node, dispatch });
+  const claims = new ElementClaims();
+  for (const key of [...ports.keys()].sort()) {
+    const rules = buildPortRules(ports.get(key)!, { node, dispatch });
     for (const chain of rules.chains) chains.set(chain.name, chain);
     affinitySets.push(...rules.affinitySets);
-    for (const { set, element } of rules.elements) addClaim(elements, set, element);
+    for (const { set, element } of rules.elements) claims.add(set, element, key);
   }
-  const declared = [...fixedSets(state.node, dispatch.kind === 'shared' ? ranges.maps : 0), ...affinitySets];
-  return {
-    family: wordsOf(state.family).table,
+  const sets = [...fixedSets(node, dispatch.kind === 'shared' ? options.ranges.maps : 0), ...affinitySets];
+  const fill = (set: SetDeclaration): NamedSet => ({
+    ...set,
+    elements: set.name === 'nodeport-ips' ? nodePortElements(node) : claims.elementsOf(set.name),
+  });
+  const table: Table = {
+    family: wordsOf(family).table,
     name: TABLE,
     comment: 'rules for kube-proxy',
-    chains: chains as ReadonlyMap<string, Chain>,
-    sets: new Map(declared.map((set) => [set.name, fill(set, elements.get(set.name), state.node)])),
+    chains,
+    sets: new Map(sets.map((set) => [set.name, fill(set)])),
   };
+  return { table, ports, claims };
 }
 
 /** How service chains of a table with this many ServicePorts list their endpoints. */
-export function dispatchOf(ports: number, ranges: EndpointRanges): Dispatch {
-  return ports <= INLINE_LIMIT ? { kind: 'inline' } : { kind: 'shared', rangeOf: (chain) => ranges.rangeOf(chain) };
+export function dispatchOf(ports: number, { ranges, inlineLimit }: DispatchOptions): Dispatch {
+  return ports <= inlineLimit ? { kind: 'inline' } : { kind: 'shared', rangeOf: (chain) => ranges.rangeOf(chain) };
 }
 
-/** The sets and maps that do not belong to one ServicePort. */
-export function fixedSets(node: NodeNetwork, endpointMaps: number): SetDeclaration[] {
+// The sets and maps that do not belong to one ServicePort.
+function fixedSets(node: NodeNetwork, endpointMaps: number): SetDeclaration[] {
   const sets = Object.values(sharedSets(node.family)).filter(
     ({ name }) => name !== 'nodeport-ips' || node.nodePortAddresses.kind === 'list',
   );
   return [...sets, ...Array.from({ length: endpointMaps }, (_, index) => endpointMap(node.family, index))];
-}
-
-function addClaim(elements: Map<string, Map<string, Element>>, set: string, element: Element): void {
-  const ofSet = elements.get(set) ?? new Map<string, Element>();
-  elements.set(set, ofSet);
-  if (!ofSet.has(element.key)) ofSet.set(element.key, element);
-}
-
-const none: ReadonlyMap<string, Element> = new Map();
-
-function fill(set: SetDeclaration, elements: ReadonlyMap<string, Element> = none, node: NodeNetwork): NamedSet {
-  if (set.name === 'nodeport-ips') return { ...set, elements: nodePortElements(node) };
-  return { ...set, elements };
 }
 
 // Node ports on loopback addresses do not work in nftables mode, as in kube-proxy.

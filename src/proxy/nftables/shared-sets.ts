@@ -54,10 +54,18 @@ function buildSets(family: Family): Readonly<Record<SharedSetName, SetDeclaratio
   };
 }
 
+const endpointMapPrefix = 'service-endpoints-';
+
+/** The declaration of a shared set or endpoint map by its name. */
+export function setOf(family: Family, name: string): SetDeclaration {
+  const shared = sharedSets(family)[name as SharedSetName] as SetDeclaration | undefined;
+  return shared ?? endpointMap(family, Number(name.slice(endpointMapPrefix.length)));
+}
+
 /** A map of many endpoints: number > address . port. ServicePorts own ranges of the numbers; see endpoint-ranges.ts. */
 export function endpointMap(family: Family, index: number): SetDeclaration {
   return {
-    name: `service-endpoints-${index}`,
+    name: `${endpointMapPrefix}${index}`,
     key: ['number'],
     data: [wordsOf(family).address, 'inet_service'],
     flags: ['interval'],
