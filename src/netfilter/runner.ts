@@ -27,6 +27,13 @@ export interface IptablesRunner {
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
 }
 
+/** An address that a set of session affinity holds. */
+export interface RememberedClient {
+  readonly address: string;
+  /** Seconds until it is forgotten. */
+  readonly expiresSeconds: number;
+}
+
 /** The same for nftables: the script is one transaction. */
 export interface NftRunner {
   /** Runs `nft -f -`; `check` adds `-c` (nothing is changed). */
@@ -38,6 +45,8 @@ export interface NftRunner {
    * netlink itself, which spares a program start and the reading back of all rules. Rejects with TransactionError.
    */
   apply?(transaction: Transaction, options?: { readonly check?: boolean }): Promise<void>;
+  /** What a dynamic set with timeout holds; nothing when there is no such set. Present with `apply`. */
+  listRemembered?(family: TableFamily, table: string, set: string): Promise<readonly RememberedClient[]>;
   /**
    * A short text that changes when somebody deletes, empties or replaces the table or one of these chains; undefined when
    * there is no such table. Present with `apply`.

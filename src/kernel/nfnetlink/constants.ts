@@ -31,7 +31,6 @@ export const NFTA_LIST_ELEM = 1;
 
 export const NFTA_TABLE_NAME = 1;
 export const NFTA_TABLE_FLAGS = 2;
-export const NFTA_TABLE_USE = 3;
 export const NFTA_TABLE_HANDLE = 4;
 export const NFTA_TABLE_USERDATA = 6;
 
@@ -73,7 +72,6 @@ export const NFT_DATA_VERDICT = 0xffffff00;
 export const NFTA_SET_ELEM_KEY = 1;
 export const NFTA_SET_ELEM_DATA = 2;
 export const NFTA_SET_ELEM_FLAGS = 3;
-export const NFTA_SET_ELEM_TIMEOUT = 4;
 export const NFTA_SET_ELEM_EXPIRATION = 5;
 export const NFTA_SET_ELEM_USERDATA = 6;
 export const NFT_SET_ELEM_INTERVAL_END = 1;

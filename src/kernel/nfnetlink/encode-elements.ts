@@ -29,10 +29,17 @@ function writeEntry(w: MessageWriter, { key, isEnd, element }: KernelElement, sh
   w.attribute(nf.NFTA_DATA_VALUE, key);
   w.closeNest(keyStart);
   if (!isEnd) {
+    if (element.expiresSeconds !== undefined) writeExpiration(w, element.expiresSeconds);
     if (shape.data !== undefined && element.value !== undefined) writeValue(w, element.value, shape.data);
     writeComment(w, nf.NFTA_SET_ELEM_USERDATA, element.comment);
   }
   w.closeNest(start);
+}
+
+function writeExpiration(w: MessageWriter, seconds: number): void {
+  const milliseconds = Buffer.alloc(8);
+  milliseconds.writeBigUInt64BE(BigInt(Math.ceil(seconds * 1000)));
+  w.attribute(nf.NFTA_SET_ELEM_EXPIRATION, milliseconds);
 }
 
 function writeValue(w: MessageWriter, value: string | Verdict, types: NonNullable<SetShape['data']>): void {

@@ -1,11 +1,11 @@
 import { SystemCallError } from '../../errors/system-call-error.ts';
-import type { TableFamily } from '../../netfilter/nftables/table.ts';
 import type { Operation, Transaction } from '../../netfilter/nftables/transaction.ts';
 import { TransactionError } from '../../netfilter/nftables/transaction-error.ts';
 import type { NftRunner } from '../../netfilter/runner.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { createNftRunner } from '../runners/nft-runner.ts';
 import { type EncodedTransaction, encodeTransaction } from './encode-transaction.ts';
+import { listRemembered } from './list-remembered.ts';
 import { isAcknowledgement, NftablesSocket, type Refusal, refusalOf } from './nftables-socket.ts';
 import { readFingerprint } from './read-fingerprint.ts';
 
@@ -25,8 +25,11 @@ export function createNetlinkNftRunner(netns: NetworkNamespace): NetlinkNftRunne
     async apply(transaction, { check = false } = {}) {
       applyTo(open(), transaction, check);
     },
-    async fingerprint(family: TableFamily, table: string, chains: readonly string[]) {
+    async fingerprint(family, table, chains) {
       return readFingerprint(open(), { family, table, chains });
+    },
+    async listRemembered(family, table, set) {
+      return listRemembered(open(), { family, table, set });
     },
     [Symbol.dispose]() {
       socket?.[Symbol.dispose]();

@@ -12,8 +12,8 @@ export interface FingerprintOf {
 }
 
 /**
- * The table's handle (a new table has a new one) and how many objects it holds, and for each chain how many rules it has and
- * jumps lead to it. Undefined when there is no such table.
+ * The table's handle (a new table has a new one), and for each chain how many rules it has and jumps lead to it. Undefined
+ * when there is no such table.
  */
 export function readFingerprint(socket: NftablesSocket, { family, table, chains }: FingerprintOf): string | undefined {
   const ofTable = ask(socket, (w) => {
@@ -22,7 +22,7 @@ export function readFingerprint(socket: NftablesSocket, { family, table, chains 
     w.attributeString(nf.NFTA_TABLE_NAME, table);
   });
   if (ofTable === undefined) return undefined;
-  const parts = [hex(ofTable, nf.NFTA_TABLE_HANDLE), hex(ofTable, nf.NFTA_TABLE_USE)];
+  const parts = [hex(ofTable, nf.NFTA_TABLE_HANDLE)];
   for (const chain of chains) {
     const ofChain = ask(socket, (w) => {
       w.begin(nf.NFT_MSG_GETCHAIN, nf.NLM_F_REQUEST, 1);

@@ -21,8 +21,9 @@ export function printVerdict(verdict: Verdict): string {
 }
 
 /** An element as it stands inside braces. */
-export function printElement({ key, value, comment }: Element): string {
-  const noted = comment === undefined ? key : `${key} comment ${quote(comment)}`;
+export function printElement({ key, value, comment, expiresSeconds }: Element): string {
+  const lasting = expiresSeconds === undefined ? key : `${key} expires ${Math.ceil(expiresSeconds)}s`;
+  const noted = comment === undefined ? lasting : `${lasting} comment ${quote(comment)}`;
   if (value === undefined) return noted;
   return `${noted} : ${typeof value === 'string' ? value : printVerdict(value)}`;
 }

@@ -43,6 +43,8 @@ export interface Element {
   /** Of a map: fields joined by ` . `. Of a verdict map: a verdict. */
   readonly value?: string | Verdict | undefined;
   readonly comment?: string | undefined;
+  /** Of a set with timeout: it leaves after so many seconds, instead of after the set's whole timeout. */
+  readonly expiresSeconds?: number | undefined;
 }
 
 /** A named set or map of the table, or the elements themselves. */
