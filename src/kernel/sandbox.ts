@@ -39,6 +39,8 @@ export interface SandboxProcess {
   readonly innerStartTime: string;
   /** Resolves when the sandbox ended; never rejects. Waiting for it keeps this process alive only after `kill`. */
   readonly exited: Promise<ProgramExit>;
+  /** `exited`, keeping this process alive. */
+  waitForEnd(): Promise<ProgramExit>;
   /** Ends every process of the sandbox at once; the kernel then removes its namespaces and what is in them. */
   kill(): void;
 }
@@ -68,7 +70,11 @@ export async function launchSandbox(options: SandboxOptions): Promise<SandboxPro
     child.ref();
     killAll([innerPid, child.pid!]);
   };
-  return { outerPid: child.pid!, innerPid, innerStartTime, exited, kill };
+  const waitForEnd = () => {
+    child.ref();
+    return exited;
+  };
+  return { outerPid: child.pid!, innerPid, innerStartTime, exited, waitForEnd, kill };
 }
 
 function spawnSandbox(options: SandboxOptions, administrator: boolean): ChildProcess {
