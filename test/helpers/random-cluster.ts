@@ -11,10 +11,13 @@ export class RandomCluster {
   readonly slices = new Map<string, EndpointSlice>();
   readonly #random: Random;
   readonly #v6: boolean;
+  readonly #duplicates: boolean;
 
-  constructor(random: Random, family: 'ipv4' | 'ipv6' = 'ipv4') {
+  /** `duplicates`: slices of a Service may name an address several times, about which kube-proxy decides by chance. */
+  constructor(random: Random, family: 'ipv4' | 'ipv6', { duplicates = true }: { readonly duplicates?: boolean } = {}) {
     this.#random = random;
     this.#v6 = family === 'ipv6';
+    this.#duplicates = duplicates;
   }
 
   /** Makes one change and tells `facts`; resolves to a description of it. */
@@ -108,15 +111,22 @@ export class RandomCluster {
         { name: 'p80', port: this.#pick([8080, 8081]), protocol },
         ...(this.#chance(0.5) ? [{ name: 'p81', port: 8082, protocol }] : []),
       ],
-      endpoints: Array.from({ length: this.#below(5) }, () => this.#endpoint()),
+      endpoints: this.#hosts(sliceKey).map((host) => this.#endpoint(host)),
     };
   }
 
-  #endpoint(): Endpoint {
+  #hosts(sliceKey: string): number[] {
+    const count = this.#below(5);
+    if (this.#duplicates) return Array.from({ length: count }, () => 1 + this.#below(12));
+    const first = sliceKey.endsWith('0') ? 1 : 7;
+    return Array.from({ length: 6 }, (_, index) => first + index).filter(() => this.#chance(count / 5));
+  }
+
+  #endpoint(host: number): Endpoint {
     const terminating = this.#chance(0.2);
     const ready = !terminating && this.#chance(0.8);
     return {
-      addresses: [this.#ip(10, 1 + this.#below(12))],
+      addresses: [this.#ip(10, host)],
       conditions: { ready, serving: ready || (terminating && this.#chance(0.7)), terminating },
       nodeName: this.#pick(NODES),
       ...(this.#chance(0.5) && { hints: { forZones: [{ name: this.#pick(ZONES) }] } }),

@@ -34,7 +34,7 @@ describe.skipIf(KUBE_PROXY === undefined)('a real kube-proxy in a twin namespace
     async (family) => {
       const client = new FakeKubeClient(systemClock);
       client.put(resources.nodes, buildNode({ name: NODES[0]!, ips: ['172.18.0.2', '2001:db8::2'], zone: ZONES[0]! }));
-      const cluster = new RandomCluster(seededRandom(SEED), family);
+      const cluster = new RandomCluster(seededRandom(SEED), family, { duplicates: false });
       const [ours, theirs] = [`${family}-ours`, `${family}-theirs`].map((name) =>
         stack.adopt(NetworkNamespace.create(name), (netns) => netns.delete()),
       ) as [NetworkNamespace, NetworkNamespace];
