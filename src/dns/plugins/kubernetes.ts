@@ -2,17 +2,20 @@ import { configError } from '../corefile/config-error.ts';
 import { normalizeAll } from '../corefile/normalize-zone.ts';
 import type { Directive, OptionLine } from '../corefile/parse-corefile.ts';
 import { readArguments, readChoice, readDuration, readInteger, readOptions } from '../corefile/read-options.ts';
+import { searchPathsOf } from '../search/search-paths.ts';
 import type { DnsRequest } from '../server/dns-request.ts';
 import { withQuestion } from '../server/dns-request.ts';
 import { bareReply, buildReply, type Reply } from '../server/reply.ts';
 import { isReverseName } from '../wire/ip.ts';
-import { isSubdomain, matchZone } from '../wire/name.ts';
+import { isSubdomain, joinName, matchZone } from '../wire/name.ts';
 import { Rcode } from '../wire/rcode.ts';
+import type { ResourceRecord } from '../wire/record.ts';
 import { RecordClass, RecordType } from '../wire/record-type.ts';
 import { answerQuestion, type Lookup, type ZoneAnswer, zoneSoa } from '../zone/answer-question.ts';
 import type { AnswerTable } from '../zone/answer-table.ts';
 import type { ClusterSource } from '../zone/cluster-zone.ts';
 import { defaultZoneOptions, type ZoneOptions } from '../zone/zone-options.ts';
+import { transferZone } from '../zone/zone-transfer.ts';
 import { once } from './once.ts';
 import type { Handler, Plugin, PluginEnvironment } from './plugin.ts';
 import { observeProgramming } from './programming-metric.ts';
@@ -128,9 +131,31 @@ export class KubernetesPlugin implements Plugin {
     this.#programming = observeProgramming(this.source.state, environment);
   }
 
+  /** Search paths from /etc/resolv.conf of this server, for autopath. */
+  #ownSearch: readonly string[] = [];
+
+  readonly transfer = (zone: string, serial: number): readonly ResourceRecord[] | undefined => {
+    const { view } = this.fastAnswers.table;
+    if (!view.options.zones.includes(zone)) return undefined;
+    return transferZone(view, zone, { serial, ownAddresses: this.#environment.ownAddresses() });
+  };
+
+  // Only `pods verified` knows who asks.
+  readonly searchPath = ({ client, question }: DnsRequest): readonly string[] | undefined => {
+    const { zones, podMode } = this.config.zone;
+    const zone = matchZone(zones, question.name);
+    if (zone === undefined || podMode !== 'verified') return undefined;
+    const [pod] = this.source.state.podsWithIp(client.address);
+    if (pod === undefined) return undefined;
+    const svc = joinName('svc', zone);
+    return [`${pod.namespace}.${svc}`, svc, zone, ...this.#ownSearch, ''];
+  };
+
   readonly isReady = (): boolean => this.source.state.synced;
 
   readonly start = async (): Promise<void> => {
+    const resolvConf = await this.#environment.readFile('/etc/resolv.conf');
+    if (resolvConf !== undefined) this.#ownSearch = normalizeAll(searchPathsOf(resolvConf));
     const { state } = this.source;
     if (state.synced) return;
     const { promise: timedOut, resolve } = Promise.withResolvers<'timed out'>();

@@ -5,6 +5,7 @@ import type { DnsLog } from '../server/dns-log.ts';
 import type { DnsNetwork } from '../server/dns-network.ts';
 import type { DnsRequest } from '../server/dns-request.ts';
 import type { Reply } from '../server/reply.ts';
+import type { ResourceRecord } from '../wire/record.ts';
 import type { AnswerTable } from '../zone/answer-table.ts';
 import type { ZoneProvider } from '../zone/cluster-zone.ts';
 
@@ -31,6 +32,10 @@ export interface Plugin {
   readonly fastAnswers?: { readonly table: AnswerTable; readonly denies: (zone: string) => boolean };
   /** True when it puts addresses in random order. */
   readonly shuffles?: boolean;
+  /** All records of one of its zones for a transfer, or the SOA alone when `serial` is current; undefined for foreign zones. */
+  readonly transfer?: (zone: string, serial: number) => readonly ResourceRecord[] | undefined;
+  /** The search path of a client, the last entry being '', for autopath; undefined when it is unknown. */
+  readonly searchPath?: (request: DnsRequest) => readonly string[] | undefined;
   readonly pages?: readonly HttpPage[];
   /** For the ready plugin; absent means always. */
   readonly isReady?: () => boolean;
@@ -69,6 +74,8 @@ export interface PluginEnvironment {
   readonly readFile: (path: string) => Promise<string | undefined>;
   /** 'off' where the sandbox has no way out: forward then answers SERVFAIL with an extended error that says so. */
   readonly upstream: 'on' | 'off';
+  /** Plugins of the same block, once they are built. */
+  readonly siblings: () => readonly Plugin[];
   /** Plugins of all blocks, once they are built. */
   readonly allPlugins: () => readonly Plugin[];
   /** Ends the server with this error: what CoreDNS calls fatal. */

@@ -13,12 +13,21 @@ export interface FastPathOptions {
   readonly random: Random;
   /** False leaves records in the order of the objects. */
   readonly shuffle: boolean;
-  /** The zones that are answered here; `denies` is false where missing names fall through to another plugin. */
-  readonly zones: readonly { readonly zone: string; readonly denies: boolean }[];
+  readonly zones: readonly FastZoneOptions[];
+}
+
+/** A zone that is answered here. */
+export interface FastZoneOptions {
+  readonly zone: string;
+  /** False where missing names fall through to another plugin. */
+  readonly denies: boolean;
+  /** The zone that metrics count it under. */
+  readonly label: string;
 }
 
 /** What the query answered last was, for the metrics. */
 export interface FastOutcome {
+  /** The zone that metrics count it under. */
   zone: string;
   rcode: number;
   type: number;
@@ -36,6 +45,7 @@ interface FastZone {
   readonly bytes: Uint8Array;
   readonly zoneLength: number;
   readonly denies: boolean;
+  readonly label: string;
 }
 
 const MIN_SIZE = 512;
@@ -60,9 +70,9 @@ export class FastPath {
 
   constructor(options: FastPathOptions) {
     this.#options = options;
-    for (const { zone, denies } of options.zones) {
+    for (const { zone, denies, label } of options.zones) {
       const bytes = buildSoaTemplate(options.table.view.options.ttl);
-      this.#zones.set(zone, { bytes, zoneLength: encodeName(zone)!.length, denies });
+      this.#zones.set(zone, { bytes, zoneLength: encodeName(zone)!.length, denies, label });
     }
   }
 
@@ -134,7 +144,8 @@ export class FastPath {
   }
 
   #answer(entry: TableEntry, query: Uint8Array, space: ReplySpace): number {
-    const compiled = this.#zones.has(entry.zone) ? this.#options.table.answer(entry, this.outcome.type) : undefined;
+    const served = this.#zones.get(entry.zone);
+    const compiled = served && this.#options.table.answer(entry, this.outcome.type);
     if (compiled === undefined) return 0;
     if (compiled === null) return this.#deny({ zone: entry.zone, rcode: Rcode.NOERROR }, query, space);
     const { bytes, answerCount, additionalCount } = compiled;
@@ -158,13 +169,13 @@ export class FastPath {
       for (const spot of compiled.zoneSpots) out.set(query.subarray(zoneAt, this.#nameEnd), start + spot);
     }
     if (this.#optAt !== 0) this.#writeOpt(query, out, start + bytes.length);
-    this.outcome.zone = entry.zone;
+    this.outcome.zone = served!.label;
     return length;
   }
 
   // NODATA or NXDOMAIN: the zone's SOA, whose names point into the question and so take its case.
   #deny({ zone, rcode }: { zone: string; rcode: number }, query: Uint8Array, space: ReplySpace): number {
-    const { bytes, zoneLength } = this.#zones.get(zone)!;
+    const { bytes, zoneLength, label } = this.#zones.get(zone)!;
     const questionEnd = this.#nameEnd + 4;
     const length = questionEnd + bytes.length + this.#optLength;
     if (length > this.#size) return 0;
@@ -188,7 +199,7 @@ export class FastPath {
     out[start + SOA_SERIAL + 2] = (serial >>> 8) & 0xff;
     out[start + SOA_SERIAL + 3] = serial & 0xff;
     if (this.#optAt !== 0) this.#writeOpt(query, out, start + bytes.length);
-    this.outcome.zone = zone;
+    this.outcome.zone = label;
     return length;
   }
 

@@ -6,14 +6,14 @@ import { readBind } from '../plugins/bind.ts';
 import type { HttpPage, Plugin, PluginEnvironment } from '../plugins/plugin.ts';
 import { buildPlugins, directivesOf } from '../plugins/plugin-registry.ts';
 import { isSubdomain } from '../wire/name.ts';
-import { type CompiledBlock, chainPlugins, Dispatcher } from './dispatcher.ts';
+import { type CompiledBlock, chainPlugins, Dispatcher, metricZone } from './dispatcher.ts';
 import { FastPath } from './fast-path.ts';
 import type { QueryConfig } from './query-server.ts';
 
 /** What all blocks of a server share; `block`, `zones` and the like are added per block. */
 export type SharedEnvironment = Omit<
   PluginEnvironment,
-  'block' | 'zones' | 'listenHosts' | 'ask' | 'allPlugins' | 'serverLabel'
+  'block' | 'zones' | 'listenHosts' | 'ask' | 'allPlugins' | 'siblings' | 'serverLabel'
 >;
 
 /** An address to listen on and what is answered there. */
@@ -60,8 +60,9 @@ export function buildServerConfig(
         serverLabel: label,
         ask: (request) => dispatchers.get(`${hosts[0]} ${port}`)!.serve(request),
         allPlugins: () => plugins,
+        siblings: () => built,
       };
-      const built = buildPlugins(block, environment);
+      const built: readonly Plugin[] = buildPlugins(block, environment);
       plugins.push(...built);
       const compiled = compileBlock(zones, built, { metrics: shared.metrics, label });
       for (const address of hosts) addToGroup(groups, { address, port, block, compiled });
@@ -139,7 +140,9 @@ function buildFastPath(blocks: readonly CompiledBlock[], random: PluginEnvironme
     const before = block.plugins.slice(0, at).filter(({ handle }) => handle !== undefined);
     const untouched = (zone: string): boolean =>
       isServedBy(block, blocks, zone) && before.every(({ leavesAlone }) => leavesAlone?.(zone, ttl) === true);
-    const fast = zones.filter(untouched).map((zone) => ({ zone, denies: denies(zone) }));
+    const fast = zones
+      .filter(untouched)
+      .map((zone) => ({ zone, denies: denies(zone), label: metricZone(block, zone) }));
     if (fast.length === 0) continue;
     const shuffle = block.plugins.some(({ shuffles }) => shuffles === true);
     return { path: new FastPath({ table, random, shuffle, zones: fast }), block };

@@ -141,6 +141,37 @@ export function targetOf(record: ResourceRecord): string {
   return readName(record.rdata, skip)?.name ?? '.';
 }
 
+/** The record with the first name of its rdata replaced: the target of CNAME, NS, PTR, SRV, MX; the primary of SOA. */
+export function mapTarget(record: ResourceRecord, map: (target: string) => string): ResourceRecord {
+  const { rdata, type } = record;
+  let at = 0;
+  for (const field of fields[type] ?? []) {
+    if (typeof field === 'number') at += field;
+    else if (field === 'text') at += (rdata[at] ?? 0) + 1;
+    else {
+      const read = readName(rdata, at);
+      if (read === undefined) return record;
+      const target = map(read.name);
+      if (target === read.name) return record;
+      return { ...record, rdata: concatBytes([rdata.subarray(0, at), nameBytes(target), rdata.subarray(read.end)]) };
+    }
+  }
+  return record;
+}
+
+/** The fields of a SOA record; undefined for another type or malformed rdata. */
+export function readSoa({ type, rdata }: ResourceRecord): SoaData | undefined {
+  const mname = type === RecordType.SOA ? readName(rdata, 0) : undefined;
+  const rname = mname && readName(rdata, mname.end);
+  if (mname === undefined || rname === undefined || rdata.length - rname.end !== 20) return undefined;
+  const view = new DataView(rdata.buffer, rdata.byteOffset + rname.end, 20);
+  const [serial, refresh, retry, expire, minimum] = [0, 4, 8, 12, 16].map((at) => view.getUint32(at));
+  return {
+    ...{ mname: mname.name, rname: rname.name, serial: serial!, refresh: refresh! },
+    ...{ retry: retry!, expire: expire!, minimum: minimum! },
+  };
+}
+
 /** The same record with another owner. */
 export function withOwner(record: ResourceRecord, name: string): ResourceRecord {
   return { ...record, name };

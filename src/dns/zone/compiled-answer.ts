@@ -32,8 +32,12 @@ export function compileAnswer(
   zone: string,
   records: { readonly answer: readonly ResourceRecord[]; readonly additional: readonly ResourceRecord[] },
 ): CompiledAnswer {
-  const question = { name, type: RecordType.A, class: RecordClass.IN };
-  const { answer, additional } = records;
+  // The question stands in the packet's case, whatever that is: only the owner may point at it, no part of another name.
+  // In capitals here, it is different from every other name for the encoder.
+  const asked = name.toUpperCase();
+  const question = { name: asked, type: RecordType.A, class: RecordClass.IN };
+  const answer = records.answer.map((record) => (record.name === name ? { ...record, name: asked } : record));
+  const { additional } = records;
   const message = encodeMessage({ id: 0, flags: 0, questions: [question], answer, authority: [], additional });
   const start = HEADER_LENGTH + encodeName(name)!.length + 4;
   const bytes = message.slice(start);
