@@ -21,6 +21,7 @@ export const podStrategy: Strategy = defineStrategy<Pod>({
       prepare: (pod, live) => keepObservedGeneration(statusPart(pod, live), live),
       validate: (pod, live) => validatePodStatus(pod, live),
     },
+    binding: { prepare: (pod) => pod },
     ephemeralcontainers: { prepare: (pod, live) => raiseGeneration(ephemeralPart(pod, live), live) },
     resize: { prepare: (pod, live) => raiseGeneration(resizePart(pod, live), live) },
   } satisfies Record<string, UpdateStrategy<Pod>>,

@@ -1,5 +1,6 @@
 import type { PatchType } from '../../kube/client.ts';
 import type { KubeObject } from '../../kube/resources.ts';
+import type { DecodedObject, KindSchema } from '../schema/contract.ts';
 import { type ApiObject, isPlain, withFields, withMetadata } from './api-object.ts';
 import type { WriteResult } from './create-object.ts';
 import { badRequest } from './errors.ts';
@@ -14,8 +15,9 @@ export interface PatchRequest {
   readonly name: string;
   readonly context: RequestContext;
   readonly type: PatchType;
-  /** Parsed JSON or YAML. */
+  /** Parsed JSON; for `apply` the decoded object. */
   readonly body: unknown;
+  readonly applied?: DecodedObject | undefined;
   /** Server-side apply: take over fields of other managers. */
   readonly force: boolean;
 }
@@ -30,14 +32,14 @@ export function patchObject(machinery: Machinery, request: PatchRequest): Promis
 
 /** Field validation as the request asked for it: strict errors are thrown, warnings sent. */
 export function checkFields(
-  machinery: Machinery,
-  resource: ServedResource,
-  errors: readonly string[],
-  context: RequestContext,
+  { schemas }: Pick<Machinery, 'schemas'>,
+  schema: KindSchema,
+  { fieldErrors, warnings }: DecodedObject,
+  { fieldValidation, warn }: RequestContext,
 ): void {
-  if (errors.length === 0 || context.fieldValidation === 'Ignore') return;
-  if (context.fieldValidation === 'Strict') throw machinery.schemas.strictError(resource.schema, errors);
-  for (const error of errors) context.warn(error);
+  if (fieldErrors.length === 0 || fieldValidation === 'Ignore') return;
+  if (fieldValidation === 'Strict') throw schemas.strictError(schema, fieldErrors);
+  for (const warning of warnings) warn(warning);
 }
 
 function patched(machinery: Machinery, request: PatchRequest): (live: KubeObject | undefined) => WantedObject {
@@ -45,9 +47,9 @@ function patched(machinery: Machinery, request: PatchRequest): (live: KubeObject
   return (live) => {
     const result = applyPatch(machinery, request, live ?? {});
     if (!isPlain(result)) throw badRequest('the patch does not result in an object');
-    const { object, fieldErrors } = resource.schema.decodeValue(result);
-    checkFields(machinery, resource, fieldErrors, context);
-    return { object, tracked: false };
+    const decoded = resource.schema.decodeValue(result);
+    checkFields(machinery, resource.schema, decoded, context);
+    return { object: decoded.object, tracked: false };
   };
 }
 
@@ -63,9 +65,9 @@ function applyConfiguration(
   request: PatchRequest,
 ): (live: KubeObject | undefined) => WantedObject {
   const { resource, subresource, context, body, force, name, namespace } = request;
-  const { object, fieldErrors } = resource.schema.decodeValue(body);
-  checkFields(machinery, resource, fieldErrors, context);
-  const applied = named(resource, ownPart(resource, subresource, object), namespace, name);
+  const decoded = request.applied ?? resource.schema.decodeValue(body);
+  checkFields(machinery, resource.schema, decoded, context);
+  const applied = named(resource, ownPart(resource, subresource, decoded.object), namespace, name);
   const writer = { manager: context.manager, subresource, time: timestamp(machinery.clock) };
   return (live) => ({
     object: machinery.patches.apply({ schema: resource.schema, live, applied, writer, force }),

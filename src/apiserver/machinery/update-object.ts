@@ -116,7 +116,9 @@ function planUpdate(
 
 function updateStrategy({ resource, subresource }: UpdateRequest): UpdateStrategy {
   const { strategy } = resource.stored;
-  const found = subresource === '' ? strategy.update : strategy.subresources[subresource];
+  // A Scale is the main object seen through one number.
+  const isMain = subresource === '' || subresource === 'scale';
+  const found = isMain ? strategy.update : strategy.subresources[subresource];
   if (!found) throw methodNotSupported(resource.type, 'update');
   return found;
 }

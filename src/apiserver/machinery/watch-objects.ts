@@ -4,7 +4,6 @@ import { ApiStatusError } from '../../kube/status.ts';
 import type { KeyValue, StoreEvent } from '../../store/store.ts';
 import { asServed } from './create-object.ts';
 import { expired } from './errors.ts';
-import { tooLarge } from './list-objects.ts';
 import type { Machinery } from './machinery.ts';
 import { listPrefix } from './object-keys.ts';
 import { buildMatcher, type Matcher, type Selection } from './selection.ts';
@@ -84,7 +83,6 @@ export function watchObjects(
   const matcher = buildMatcher(selection);
   const { resource } = selection;
   const { store } = machinery;
-  if (revision > store.revision) throw tooLarge(revision, store.revision);
   const handle = { revision };
   const onEvents = (events: readonly StoreEvent[]): void => {
     const changes: ObjectChange[] = [];

@@ -1,0 +1,49 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Caller } from '../machinery/strategy.ts';
+
+/** A request after authentication, with its body read. */
+export interface ApiRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly caller: Caller;
+  readonly raw: IncomingMessage;
+  /** Texts of the Warning headers of the answer, in order. */
+  readonly warnings: string[];
+}
+
+/** An answer whose body is at hand, in one or more parts. */
+export interface BodyReply {
+  readonly type: 'body';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly parts: readonly Buffer[];
+}
+
+/** An answer that its maker writes itself, after the headers that all answers have. */
+export interface StreamReply {
+  readonly type: 'stream';
+  readonly write: (response: ServerResponse) => void;
+}
+
+export type ApiReply = BodyReply | StreamReply;
+
+const JSON_TYPE = { 'content-type': 'application/json' } as const;
+
+/** An answer of ready JSON. */
+export function jsonReply(status: number, ...parts: readonly Buffer[]): BodyReply {
+  return { type: 'body', status, headers: JSON_TYPE, parts };
+}
+
+/** An answer of a value, stringified here. */
+export function valueReply(status: number, value: unknown): BodyReply {
+  return jsonReply(status, Buffer.from(JSON.stringify(value)));
+}
+
+/** An answer of plain text. */
+export function textReply(status: number, text: string): BodyReply {
+  const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
+  return { type: 'body', status, headers, parts: [Buffer.from(text)] };
+}

@@ -1,0 +1,98 @@
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import fastify from 'fastify';
+import { ApiStatusError } from '../../kube/status.ts';
+import { errorReply, sendReply } from './send-reply.ts';
+
+/** Keys of one listener, in PEM. */
+export interface TlsOptions {
+  readonly key: string;
+  readonly cert: string;
+  /** Authorities whose client certificates name their users. */
+  readonly ca: string;
+}
+
+export interface ServerHooks {
+  /** Answers a request whose body has been read. Must not reject. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse, body: Buffer) => Promise<void>;
+  /** Takes over an upgraded connection. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+}
+
+/** Turns requests into calls of the hooks; servers are made with `secure` or `plain` and share everything else. */
+export interface HttpFront {
+  readonly secure: (tls: TlsOptions) => Server;
+  readonly plain: () => Server;
+  readonly close: () => Promise<void>;
+}
+
+const BODY_LIMIT = 3 * 1024 * 1024;
+const HEADERS_MS = 32_000;
+const REQUEST_MS = 60_000;
+const KEEP_ALIVE_MS = 180_000;
+const NO_BODY = Buffer.alloc(0);
+
+/**
+ * The HTTP shell: fastify reads bodies as bytes, whatever their type, and limits their size; routing is the API's own.
+ * Slow senders are cut off by the timeouts of the server.
+ */
+export async function createHttpFront(hooks: ServerHooks): Promise<HttpFront> {
+  const app = fastify({ logger: false, bodyLimit: BODY_LIMIT, forceCloseConnections: true, frameworkErrors: badUrl });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.setErrorHandler((error: Error & { readonly code?: string }, _request, reply) => {
+    reply.hijack();
+    sendReply(reply.raw, errorReply(bodyError(error)), []);
+  });
+  app.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '*',
+    handler: (request, reply) => {
+      reply.hijack();
+      const body = Buffer.isBuffer(request.body) ? request.body : NO_BODY;
+      void hooks.handle(request.raw, reply.raw, body);
+    },
+  });
+  await app.ready();
+  const listener: RequestListener = (request, response) => app.routing(request, response);
+  return {
+    secure: (tls) =>
+      prepared(createSecureServer({ ...tls, requestCert: true, rejectUnauthorized: false }, listener), hooks),
+    plain: () => prepared(createPlainServer(listener), hooks),
+    close: () => app.close(),
+  };
+}
+
+function prepared(server: Server, { upgrade }: ServerHooks): Server {
+  server.headersTimeout = HEADERS_MS;
+  server.requestTimeout = REQUEST_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.on('upgrade', upgrade);
+  // What is no HTTP, or breaks off: nobody is left to be told more.
+  server.on('clientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+const badUrl = (_error: unknown, _request: unknown, reply: { readonly raw: ServerResponse; hijack(): void }): void => {
+  reply.hijack();
+  sendReply(reply.raw, errorReply(new ApiStatusError('BadRequest', 'the request URL is malformed')), []);
+};
+
+function bodyError(error: Error & { readonly code?: string }): unknown {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new ApiStatusError('RequestEntityTooLarge', `Request entity too large: limit is ${BODY_LIMIT}`);
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
+    return new ApiStatusError('BadRequest', 'the body is shorter or longer than its Content-Length');
+  }
+  return error;
+}
