@@ -8,6 +8,7 @@ import type { ProgramExit, ProgramSpec, RunningProgram } from './programs/progra
 import { openPseudoTerminal, type PseudoTerminal } from './programs/pseudo-terminal.ts';
 
 export type { ProgramExit, ProgramMount, ProgramSandbox, ProgramSpec, RunningProgram } from './programs/program.ts';
+export { ProgramHome } from './programs/program-home.ts';
 
 // /proc can only be mounted from inside the new pid namespace, so the program's first act is to do it and become itself.
 const mountProc = '"$0" -t proc -o nosuid,nodev,noexec proc /proc && exec "$@"';
@@ -17,8 +18,11 @@ const mountProc = '"$0" -t proc -o nosuid,nodev,noexec proc /proc && exec "$@"';
  * the command cannot be run, and ERR_SYSCALL when its namespaces cannot be made.
  */
 export function startProgram(spec: ProgramSpec): RunningProgram {
-  const { sandbox } = spec;
-  return launch(spec, (start) => (sandbox === undefined ? start() : inFreshNamespaces(sandbox, start)));
+  const { sandbox, home } = spec;
+  return launch(spec, (start) => {
+    if (home !== undefined) return home.enter(start);
+    return sandbox === undefined ? start() : inFreshNamespaces(sandbox, start);
+  });
 }
 
 /** Starts a further program in the namespaces of a running one, as `kubectl exec` does. Throws as `startProgram`. */
@@ -44,10 +48,12 @@ function launch(spec: ProgramSpec, bracket: Bracket): RunningProgram {
 
 function spawnChild(spec: ProgramSpec, terminal: PseudoTerminal | undefined): ChildProcess {
   const env = spec.env ?? process.env;
-  const cwd = spec.cwd ?? (spec.sandbox === undefined ? process.cwd() : '/');
+  const isInside = spec.sandbox !== undefined || spec.home !== undefined;
+  const cwd = spec.cwd ?? (isInside ? '/' : process.cwd());
   const [name = '', ...args] = spec.command;
   const words = [findExecutable(name, env.PATH ?? '/usr/bin:/bin', cwd), ...args];
-  if (spec.sandbox?.proc === true) words.unshift('/bin/sh', '-c', mountProc, ownProgram('mount'));
+  if ((spec.sandbox?.proc ?? spec.home?.hasOwnProcesses) === true)
+    words.unshift('/bin/sh', '-c', mountProc, ownProgram('mount'));
   // The child does not lead its process group, so setsid(1) need not fork and keeps its pid.
   if (terminal !== undefined) words.unshift(ownProgram('setsid'), '-c');
   const stdio: SpawnOptions['stdio'] =

@@ -27,6 +27,8 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   fchdir(fd: number): number;
+  chdir(path: string): number;
+  pivot_root(newRoot: string, putOld: string): number;
   sethostname(name: string, length: number): number;
   prctl(option: number, argument: number, third: number, fourth: number, fifth: number): number;
   errno(): number;
@@ -51,6 +53,8 @@ const declarations = [
   'int fcntl(int fd, int command, long argument)',
   'int ioctl(int fd, unsigned long request, void *argument)',
   'int fchdir(int fd)',
+  'int chdir(const char *path)',
+  'int pivot_root(const char *newRoot, const char *putOld)',
   'int sethostname(const char *name, size_t length)',
   'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
 ] as const;

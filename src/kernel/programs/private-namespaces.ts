@@ -1,9 +1,10 @@
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { TowtankError } from '../../errors/towtank-error.ts';
-import { CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT } from '../ffi/constants.ts';
+import { CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, MS_RDONLY } from '../ffi/constants.ts';
 import { systemCall } from '../ffi/system-calls.ts';
 import { netnsDirectory } from '../network-namespace.ts';
-import type { ProgramMount, ProgramSandbox } from './program.ts';
+import { buildPrivateRoot, enterRoot, mountInto } from './private-root.ts';
+import type { ProgramSandbox } from './program.ts';
 
 // Entering another mount namespace and coming back forgets the working directory, so it is last to be restored.
 const kinds = [
@@ -18,8 +19,6 @@ const kinds = [
  */
 export function inFreshNamespaces<T>(sandbox: ProgramSandbox, start: () => T): T {
   return withNamespacesKept(() => {
-    systemCall('unshare', [CLONE_NEWNS | CLONE_NEWUTS], { subject: 'mount and host name' });
-    systemCall('sethostname', [sandbox.hostname, Buffer.byteLength(sandbox.hostname)], { subject: sandbox.hostname });
     furnish(sandbox);
     if (sandbox.proc) systemCall('unshare', [CLONE_NEWPID], { subject: 'processes' });
     return start();
@@ -34,7 +33,8 @@ export function inNamespacesOf<T>(pid: number, start: () => T): T {
       openNamespace(`/proc/${pid}/ns/${kind === 'pid_for_children' ? 'pid' : kind}`),
     );
     try {
-      for (const [i, [kind, flag]] of kinds.entries()) enter(descriptors[i]!, flag, `${kind} of process ${pid}`);
+      for (const [i, [kind, flag]] of kinds.entries())
+        enterNamespace(descriptors[i]!, flag, `${kind} of process ${pid}`);
     } finally {
       for (const fd of descriptors) closeSync(fd);
     }
@@ -51,7 +51,8 @@ function ensureOwnHostname(): void {
   ownHostname = true;
 }
 
-function withNamespacesKept<T>(action: () => T): T {
+/** Runs `action`, which may move this thread between mount, host name and pid namespaces, and comes back. */
+export function withNamespacesKept<T>(action: () => T): T {
   ensureOwnHostname();
   const cwd = openSync('.', 'r');
   const kept = kinds.map(([kind]) =>
@@ -60,13 +61,14 @@ function withNamespacesKept<T>(action: () => T): T {
   try {
     return action();
   } finally {
-    for (const [i, [kind, flag]] of kinds.entries()) enter(kept[i]!, flag, `own ${kind}`);
+    for (const [i, [kind, flag]] of kinds.entries()) enterNamespace(kept[i]!, flag, `own ${kind}`);
     systemCall('fchdir', [cwd], { subject: 'own directory' });
     for (const fd of [...kept, cwd]) closeSync(fd);
   }
 }
 
-function openNamespace(path: string): number {
+/** Opens a namespace file of /proc. Throws ERR_SYSCALL when its process is gone. */
+export function openNamespace(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (cause) {
@@ -74,18 +76,21 @@ function openNamespace(path: string): number {
   }
 }
 
-function enter(fd: number, flag: number, subject: string): void {
+/** Moves this thread into a namespace. Throws ERR_SYSCALL. */
+export function enterNamespace(fd: number, flag: number, subject: string): void {
   systemCall('setns', [fd, flag], { subject });
 }
 
-function furnish({ files, mounts = [] }: ProgramSandbox): void {
-  if (existsSync(netnsDirectory)) systemCall('mount', ['tmpfs', netnsDirectory, 'tmpfs', MS_RDONLY, null]);
-  for (const [target, source] of Object.entries(files)) bindMount({ source, target });
-  for (const mount of mounts) bindMount(mount);
-}
-
-function bindMount({ source, target, readOnly = false }: ProgramMount): void {
-  const subject = `${source} at ${target}`;
-  systemCall('mount', [source, target, null, MS_BIND | MS_REC, null], { subject });
-  if (readOnly) systemCall('mount', ['none', target, null, MS_BIND | MS_REMOUNT | MS_RDONLY, null], { subject });
+/** Moves this thread into new mount and host name namespaces, furnished as `sandbox` says. */
+export function furnish(sandbox: ProgramSandbox): void {
+  const { files, mounts = [], layer, hostname } = sandbox;
+  systemCall('unshare', [CLONE_NEWNS | CLONE_NEWUTS], { subject: 'mount and host name' });
+  systemCall('sethostname', [hostname, Buffer.byteLength(hostname)], { subject: hostname });
+  const all = [...Object.entries(files).map(([target, source]) => ({ source, target })), ...mounts];
+  const root = layer === undefined ? '' : buildPrivateRoot(layer, all);
+  // Other pods' namespaces are none of the program's business.
+  const hidden = `${root}${netnsDirectory}`;
+  if (existsSync(hidden)) systemCall('mount', ['tmpfs', hidden, 'tmpfs', MS_RDONLY, null]);
+  mountInto(root, all);
+  if (root !== '') enterRoot(root);
 }

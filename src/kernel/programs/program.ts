@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { NetworkNamespace } from '../network-namespace.ts';
+import type { ProgramHome } from './program-home.ts';
 
 /** How a program ended: with an exit status, or by a signal such as `SIGKILL`. */
 export interface ProgramExit {
@@ -35,6 +36,11 @@ export interface ProgramSandbox {
   /** Files that replace others: `{ '/etc/hosts': '/run/towtank/pods/web/hosts' }`. */
   readonly files: Readonly<Record<string, string>>;
   readonly mounts?: readonly ProgramMount[];
+  /**
+   * A folder on a tmpfs of the sandbox, for a writable layer over the host's root file system: what the program changes
+   * there stays in this folder, mount targets that the host lacks are made, and /dev has only what programs need.
+   */
+  readonly layer?: string;
   /** The program is pid 1 of its own pid namespace, with /proc to match: when it ends, all its children end. */
   readonly proc: boolean;
 }
@@ -49,6 +55,8 @@ export interface ProgramSpec {
   /** Default: the sandbox's root namespace. */
   readonly netns?: NetworkNamespace;
   readonly sandbox?: ProgramSandbox;
+  /** Namespaces that are furnished already; instead of `sandbox`. */
+  readonly home?: ProgramHome;
   /** Gives the program a terminal. */
   readonly tty?: boolean;
   /** Default `ignore`: it reads the end of input at once. */
