@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createConntrackRunner } from '../../../src/kernel/runners/conntrack-runner.ts';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
+import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { SharedInformers } from '../../../src/kube/informers.ts';
 import { resources } from '../../../src/kube/resources.ts';
 import { startProxy } from '../../../src/proxy/proxy-server.ts';
@@ -12,7 +13,10 @@ import { systemClock } from '../../helpers/system-clock.ts';
 
 const BACKENDS = ['10.244.0.2:8080', '10.244.0.3:8080'];
 
-async function startNode(stack: AsyncDisposableStack, backend: 'nft' | 'legacy') {
+const WAYS = ['iptables-nft', 'iptables-legacy', 'nftables'] as const;
+type Way = (typeof WAYS)[number];
+
+async function startNode(stack: AsyncDisposableStack, way: Way) {
   const lab = stack.use(
     await PacketLab.create('node-1', {
       family: 'ipv4',
@@ -34,9 +38,10 @@ async function startNode(stack: AsyncDisposableStack, backend: 'nft' | 'legacy')
       informers,
       services,
       nodeName: 'node-1',
-      config: { clusterCIDRs: ['10.244.0.0/16'] },
+      config: { mode: way === 'nftables' ? 'nftables' : 'iptables', clusterCIDRs: ['10.244.0.0/16'] },
       runners: {
-        iptables: createIptablesRunner(lab.node, { backend }),
+        iptables: createIptablesRunner(lab.node, { backend: way === 'iptables-legacy' ? 'legacy' : 'nft' }),
+        nft: createNftRunner(lab.node),
         conntrack: createConntrackRunner(lab.node),
       },
       addresses: () => ['172.18.0.2', '127.0.0.1'],
@@ -58,7 +63,7 @@ const slice = (...ips: readonly string[]) =>
     endpoints: ips.map((ip) => buildEndpoint({ addresses: [ip], nodeName: 'node-1' })),
   });
 
-describe.each(['nft', 'legacy'] as const)('a proxy in iptables mode on iptables-%s', (backend) => {
+describe.each(WAYS)('a proxy on %s', (way) => {
   let stack = new AsyncDisposableStack();
   afterEach(async () => {
     await stack.disposeAsync();
@@ -66,7 +71,7 @@ describe.each(['nft', 'legacy'] as const)('a proxy in iptables mode on iptables-
   });
 
   it('leads cluster IP, node port and load balancer address to the endpoints, for every kind of sender', async () => {
-    const { lab, client, proxy, problems } = await startNode(stack, backend);
+    const { lab, client, proxy, problems } = await startNode(stack, way);
     client.put(resources.services, web('LoadBalancer'));
     client.put(resources.endpointSlices, slice('10.244.0.2', '10.244.0.3'));
     await proxy.synced;
@@ -90,7 +95,7 @@ describe.each(['nft', 'legacy'] as const)('a proxy in iptables mode on iptables-
   });
 
   it('keeps the client address of pods and masquerades node ports', async () => {
-    const { lab, client, proxy } = await startNode(stack, backend);
+    const { lab, client, proxy } = await startNode(stack, way);
     client.put(resources.services, web('NodePort'));
     client.put(resources.endpointSlices, slice('10.244.0.2'));
     await proxy.synced;
@@ -102,7 +107,7 @@ describe.each(['nft', 'legacy'] as const)('a proxy in iptables mode on iptables-
   });
 
   it('follows an endpoint that appears, moves and goes', async () => {
-    const { lab, client, proxy } = await startNode(stack, backend);
+    const { lab, client, proxy } = await startNode(stack, way);
     client.put(resources.services, web('ClusterIP'));
     await proxy.synced;
     const ask = () =>
