@@ -48,6 +48,8 @@ export interface Listening extends AsyncDisposable {
 export interface ApiServer extends AsyncDisposable {
   /** For the parts of this process: nothing is authorized, `fieldManager` names the writer. */
   client(fieldManager: string): KubeClient;
+  /** What is served, custom kinds included; they come and go. */
+  readonly registry: Pick<ResourceRegistry, 'all' | 'onChange'>;
   listen(options: ListenOptions): Promise<Listening>;
   close(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
   return {
     client: (fieldManager) => new InProcessClient(machinery, { fieldManager, caller: LOOPBACK }),
+    registry: machinery.registry,
     listen: async (listen) => {
       front ??= import('./http/create-front.ts').then(({ createFront }) => createFront(machinery, options));
       const listener = await startListening(await front, listen);
