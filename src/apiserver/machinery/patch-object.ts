@@ -3,7 +3,7 @@ import type { KubeObject } from '../../kube/resources.ts';
 import type { DecodedObject, KindSchema } from '../schema/contract.ts';
 import { type ApiObject, isPlain, withFields, withMetadata } from './api-object.ts';
 import type { WriteResult } from './create-object.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, notFound } from './errors.ts';
 import { type Machinery, type RequestContext, timestamp } from './machinery.ts';
 import type { ServedResource } from './served-resource.ts';
 import { updateObject, type WantedObject } from './update-object.ts';
@@ -43,9 +43,11 @@ export function checkFields(
 }
 
 function patched(machinery: Machinery, request: PatchRequest): (live: KubeObject | undefined) => WantedObject {
-  const { resource, context } = request;
+  const { resource, context, name } = request;
   return (live) => {
-    const result = applyPatch(machinery, request, live ?? {});
+    // Only server-side apply creates; a patch needs something to patch, also of kinds that PUT creates.
+    if (live === undefined) throw notFound(resource.type, name);
+    const result = applyPatch(machinery, request, live);
     if (!isPlain(result)) throw badRequest('the patch does not result in an object');
     const decoded = resource.schema.decodeValue(result);
     checkFields(machinery, resource.schema, decoded, context);
