@@ -10,18 +10,33 @@ const broadcast = 'ff:ff:ff:ff:ff:ff';
 const allNodes = 'ff02::1';
 const allNodesMac = '33:33:00:00:00:01';
 
-/** Tells everybody on the fabric that `address` is now at this MAC: whoever had it elsewhere sends here from now on. */
-export function sendAnnouncement(netns: NetworkNamespace, address: string, mac: string): void {
-  const v6 = ipBytes(address).length === 16;
-  const frame = v6 ? buildNeighbourAdvertisement(address, mac) : buildGratuitousArp(address, mac);
-  const index = LinkIndexes.of(netns).of('eth0');
-  const destination = linkLayerAddress(v6 ? ETH_P_IPV6 : ETH_P_ARP, index, macBytes(v6 ? allNodesMac : broadcast));
-  const fd = netns.run(() => openSocket(AF_PACKET, SOCK_RAW, 0, { netns: netns.name }));
-  try {
-    const context = { subject: `announcement of ${address}`, netns: netns.name };
-    systemCall('sendto', [fd, frame, frame.length, 0, destination, destination.length], context);
-  } finally {
-    closeSync(fd);
+/** Sends announcements from one namespace's eth0. */
+export class Announcer implements Disposable {
+  readonly #netns: NetworkNamespace;
+  readonly #mac: string;
+  // Kept open: closing a packet socket waits some ten milliseconds for the whole machine.
+  #fd: number | undefined;
+
+  constructor(netns: NetworkNamespace, mac: string) {
+    this.#netns = netns;
+    this.#mac = mac;
+  }
+
+  /** Tells everybody on the fabric that `address` is here: whoever knew it elsewhere sends here from now on. Throws ERR_SYSCALL. */
+  announce(address: string): void {
+    const v6 = ipBytes(address).length === 16;
+    const frame = v6 ? buildNeighbourAdvertisement(address, this.#mac) : buildGratuitousArp(address, this.#mac);
+    const index = LinkIndexes.of(this.#netns).of('eth0');
+    const destination = linkLayerAddress(v6 ? ETH_P_IPV6 : ETH_P_ARP, index, macBytes(v6 ? allNodesMac : broadcast));
+    const netns = this.#netns.name;
+    this.#fd ??= this.#netns.run(() => openSocket(AF_PACKET, SOCK_RAW, 0, { netns }));
+    const context = { subject: `announcement of ${address}`, netns };
+    systemCall('sendto', [this.#fd, frame, frame.length, 0, destination, destination.length], context);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }
 

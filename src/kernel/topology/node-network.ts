@@ -3,7 +3,7 @@ import { links } from '../netlink/links.ts';
 import type { AddressOperation } from '../netlink/operations.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
 import { hostPrefix, isV6 } from './addresses.ts';
-import { sendAnnouncement } from './announcement.ts';
+import { Announcer } from './announcement.ts';
 import { macOfNode } from './node-operations.ts';
 import type { NodePlan, PodAttachment, PodPlan } from './plan.ts';
 import { buildBridgePod, buildPtpPod, type PodOperations } from './pod-operations.ts';
@@ -25,6 +25,7 @@ export class NodeNetwork {
   readonly #attachment: PodAttachment;
   readonly #pods = new Map<string, PodNetwork>();
   readonly #announced = new Set<string>();
+  readonly #announcer: Announcer;
   #nextLink = 1;
 
   constructor(plan: NodePlan, netns: NetworkNamespace, attachment: PodAttachment) {
@@ -32,6 +33,7 @@ export class NodeNetwork {
     this.plan = plan;
     this.netns = netns;
     this.#attachment = attachment;
+    this.#announcer = new Announcer(netns, macOfNode(plan));
   }
 
   /** The pods attached, by the name of their namespace. */
@@ -68,7 +70,7 @@ export class NodeNetwork {
   announce(address: string): void {
     if (!this.#announced.has(address)) links.apply(this.netns, [announcedAddress('addAddress', address)]);
     this.#announced.add(address);
-    sendAnnouncement(this.netns, address, macOfNode(this.plan));
+    this.#announcer.announce(address);
   }
 
   /** Answers for it no longer. An address that was not announced is no error. */
@@ -80,6 +82,7 @@ export class NodeNetwork {
   /** Detaches all pods and gives the namespace up. */
   delete(): void {
     for (const pod of [...this.#pods.values()]) pod.detach();
+    this.#announcer[Symbol.dispose]();
     this.netns.delete();
   }
 
