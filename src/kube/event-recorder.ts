@@ -42,7 +42,8 @@ export class EventRecorder implements Disposable {
   #timer: Disposable | undefined;
   #busy = false;
   #closed = false;
-  #serial = 0;
+  /** Shared by all recorders of the process: two of them may tell of objects with one name in one millisecond. */
+  static #serial = 0;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -68,7 +69,7 @@ export class EventRecorder implements Disposable {
     const { name = '', namespace, uid, resourceVersion } = object.metadata ?? {};
     const now = this.#options.clock.now();
     const { component, host } = this.#options;
-    const serial = (BigInt(now) * 1_000_000n + BigInt(this.#serial++ % 1_000_000)).toString(16);
+    const serial = (BigInt(now) * 1_000_000n + BigInt(EventRecorder.#serial++ % 1_000_000)).toString(16);
     return {
       metadata: { name: `${name}.${serial}`, namespace: namespace ?? 'default' },
       involvedObject: {

@@ -57,6 +57,8 @@ export const resources = {
   ingresses: define<t.Ingress>('networking.k8s.io', 'v1', 'ingresses', 'Ingress'),
   networkPolicies: define<t.NetworkPolicy>('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy'),
   serviceCIDRs: define<t.ServiceCIDR>('networking.k8s.io', 'v1', 'servicecidrs', 'ServiceCIDR', false),
+  priorityClasses: define<t.PriorityClass>('scheduling.k8s.io', 'v1', 'priorityclasses', 'PriorityClass', false),
+  podDisruptionBudgets: define<t.PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget'),
   ipAddresses: define<t.IPAddress>('networking.k8s.io', 'v1', 'ipaddresses', 'IPAddress', false),
 } as const;
 

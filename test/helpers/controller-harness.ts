@@ -59,6 +59,8 @@ export interface FakeKubeletOptions {
   /** Whether a pod becomes ready by itself; default yes. */
   readonly ready?: (pod: Pod) => boolean;
   readonly node?: string;
+  /** True when a scheduler gives pods their node; default: the kubelet does. */
+  readonly waitForNode?: boolean;
 }
 
 /** Stands in for scheduler and kubelet: pods get a node, an address and readiness at once, and go when they are deleted. */
@@ -66,13 +68,13 @@ export function startFakeKubelet(
   { client, informers, clock }: ControllerHarness,
   options: FakeKubeletOptions = {},
 ): void {
-  const { ready = () => true, node = 'node-1' } = options;
+  const { ready = () => true, node = 'node-1', waitForNode = false } = options;
   let lastIP = 1;
   informers.for(resources.pods).onChange(({ current: pod }) => {
     if (pod === undefined) return;
     if (pod.metadata?.deletionTimestamp !== undefined) {
       if (!pod.metadata.finalizers?.length) client.remove(resources.pods, keyOf(pod));
-    } else if (pod.status?.phase === undefined) {
+    } else if (pod.status?.podIP === undefined && (pod.spec?.nodeName || !waitForNode)) {
       lastIP++;
       const podIP = `10.244.${lastIP >> 8}.${lastIP & 255}`;
       const condition = {

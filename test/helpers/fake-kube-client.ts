@@ -10,11 +10,23 @@ import type {
   WriteOptions,
 } from '../../src/kube/client.ts';
 import type { Clock } from '../../src/kube/clock.ts';
-import { matchesFields, parseFieldSelector } from '../../src/kube/field-selector.ts';
-import type { Binding, ObjectMeta, Pod } from '../../src/kube/generated/types.ts';
-import { matchesRequirements, parseLabelSelector } from '../../src/kube/label-selector.ts';
-import { apiVersionOf, type KubeObject, keyOf, type ResourceType, resources } from '../../src/kube/resources.ts';
+import type { Binding, Namespace, ObjectMeta, Pod } from '../../src/kube/generated/types.ts';
+import { type KubeObject, keyOf, type ResourceType, resources } from '../../src/kube/resources.ts';
 import { ApiStatusError } from '../../src/kube/status.ts';
+import {
+  alreadyExists,
+  type Change,
+  conflict,
+  keyText,
+  merged,
+  podGrace,
+  qualified,
+  selection,
+  tell,
+  typeMeta,
+  type Watcher,
+  withoutStatus,
+} from './fake-kube-semantics.ts';
 import { deepFreeze, isDeepEqual, jsonPatch, mergePatch, type Plain, strategicPatch } from './json.ts';
 import { SteppedClock } from './stepped-clock.ts';
 
@@ -32,32 +44,6 @@ export interface FakeAction {
 /** Told of every request before it is done; what it throws or returns becomes the request's rejection. */
 export type Reactor = (action: FakeAction) => Error | undefined;
 
-interface Watcher {
-  readonly matches: (object: KubeObject) => boolean;
-  readonly type: ResourceType;
-  readonly deliver: (event: WatchEvent) => void;
-  readonly end: (cause?: unknown) => void;
-}
-
-interface Change {
-  readonly type: ResourceType;
-  readonly revision: number;
-  readonly previous: KubeObject | undefined;
-  readonly current: KubeObject | undefined;
-}
-
-const withoutStatus = new Set([
-  'configmaps',
-  'secrets',
-  'serviceaccounts',
-  'events',
-  'endpoints',
-  'endpointslices',
-  'leases',
-  'controllerrevisions',
-  'ipaddresses',
-]);
-
 /**
  * The Kubernetes API in memory: revisions, optimistic concurrency, generation, the status subresource, finalizers, graceful
  * pod deletion, binding, selectors and watches, as the real server does them. No defaulting, validation or admission.
@@ -70,6 +56,7 @@ export class FakeKubeClient implements KubeClient {
   readonly #watchers = new Set<Watcher>();
   readonly #history: Change[] = [];
   readonly #reactors: Reactor[] = [];
+  readonly #deletedNamespaces = new Set<string>();
   #revision = 1000;
   #uid = 0;
 
@@ -220,7 +207,8 @@ export class FakeKubeClient implements KubeClient {
     const finalizers = new Set(metadata.finalizers);
     if (options.propagationPolicy === 'Foreground') finalizers.add('foregroundDeletion');
     if (options.propagationPolicy === 'Orphan') finalizers.add('orphan');
-    if (finalizers.size === 0 && grace === 0) return this.#erase(type, key);
+    const held = type.resource === 'namespaces' && (object as Namespace).spec?.finalizers?.length;
+    if (finalizers.size === 0 && grace === 0 && !held) return this.#erase(type, key);
     const shorter = Math.min(grace, metadata.deletionGracePeriodSeconds ?? grace);
     if (metadata.deletionTimestamp !== undefined && shorter === metadata.deletionGracePeriodSeconds) return;
     const deletion: ObjectMeta = {
@@ -230,7 +218,8 @@ export class FakeKubeClient implements KubeClient {
       deletionGracePeriodSeconds: grace,
       generation: (metadata.generation ?? 0) + 1,
     };
-    this.#write(type, { ...object, metadata: deletion });
+    const status = held ? { status: { phase: 'Terminating' } } : {};
+    this.#write(type, { ...object, ...status, metadata: deletion });
   }
 
   #replace(type: ResourceType, object: KubeObject, subresource: string | undefined): KubeObject {
@@ -254,7 +243,8 @@ export class FakeKubeClient implements KubeClient {
       return current;
     }
     const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = next.metadata ?? {};
-    if (deletionTimestamp !== undefined && !finalizers?.length && !deletionGracePeriodSeconds) {
+    const held = type.resource === 'namespaces' && (next as Namespace).spec?.finalizers?.length;
+    if (deletionTimestamp !== undefined && !finalizers?.length && !deletionGracePeriodSeconds && !held) {
       this.#erase(type, key);
       return next;
     }
@@ -285,7 +275,30 @@ export class FakeKubeClient implements KubeClient {
     const name = metadata.name ?? `${metadata.generateName ?? ''}${(36 ** 4 + this.#uid).toString(36)}`;
     if (type.namespaced && !metadata.namespace)
       throw new ApiStatusError('BadRequest', 'an empty namespace may not be set during creation');
+    this.#checkNamespace(metadata.namespace);
     return { ...metadata, name, uid, creationTimestamp: this.#timestamp(), generation: 1 };
+  }
+
+  // Namespaces need not be put here first; but one that goes or is gone takes nothing more.
+  #checkNamespace(name: string | undefined): void {
+    const namespace = this.#of(resources.namespaces).get(name ?? '');
+    if (namespace?.metadata?.deletionTimestamp !== undefined) {
+      const causes = [
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${name} is being terminated`,
+          field: 'metadata.namespace',
+        },
+      ];
+      throw new ApiStatusError(
+        'Forbidden',
+        `unable to create new content in namespace ${name} because it is being terminated`,
+        { causes },
+      );
+    }
+    if (name !== undefined && namespace === undefined && this.#deletedNamespaces.has(name)) {
+      throw new ApiStatusError('NotFound', `namespaces "${name}" not found`);
+    }
   }
 
   #write(type: ResourceType, object: KubeObject): KubeObject {
@@ -302,6 +315,7 @@ export class FakeKubeClient implements KubeClient {
   #erase(type: ResourceType, key: string): void {
     const previous = this.#of(type).get(key);
     this.#of(type).delete(key);
+    if (type.resource === 'namespaces') this.#deletedNamespaces.add(key);
     this.#publish({ type, revision: ++this.#revision, previous, current: undefined });
   }
 
@@ -340,55 +354,3 @@ export class FakeKubeClient implements KubeClient {
     return `${new Date(this.clock.now() + plusSeconds * 1000).toISOString().slice(0, 19)}Z`;
   }
 }
-
-function merged(
-  type: ResourceType,
-  current: Plain & KubeObject,
-  wanted: Plain & KubeObject,
-  subresource: string | undefined,
-): KubeObject {
-  if (subresource === 'status') return { ...current, status: wanted['status'] } as KubeObject;
-  const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = current.metadata ?? {};
-  const kept = { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation };
-  const next: Plain = { ...wanted, ...typeMeta(type) };
-  if (!withoutStatus.has(type.resource)) {
-    if (current['status'] === undefined) delete next['status'];
-    else next['status'] = current['status'];
-  }
-  const changed = !isDeepEqual(current['spec'], next['spec']);
-  return { ...next, metadata: { ...wanted.metadata, ...kept, generation: (generation ?? 1) + (changed ? 1 : 0) } };
-}
-
-function tell(watcher: Watcher, { type, previous, current, revision }: Change): void {
-  if (watcher.type.resource !== type.resource || watcher.type.group !== type.group) return;
-  const before = previous !== undefined && watcher.matches(previous);
-  const after = current !== undefined && watcher.matches(current);
-  if (after) watcher.deliver({ type: before ? 'MODIFIED' : 'ADDED', object: current });
-  else if (before) {
-    const metadata = { ...previous.metadata, resourceVersion: String(revision) };
-    watcher.deliver({ type: 'DELETED', object: { ...(current ?? previous), metadata } });
-  }
-}
-
-function selection({ namespace, labelSelector, fieldSelector }: ListOptions): (object: KubeObject) => boolean {
-  const labels = parseLabelSelector(labelSelector ?? '');
-  const fields = parseFieldSelector(fieldSelector ?? '');
-  return (object) =>
-    (namespace === undefined || object.metadata?.namespace === namespace) &&
-    matchesRequirements(labels, object.metadata?.labels) &&
-    matchesFields(fields, object);
-}
-
-function podGrace(pod: Pod, options: DeleteOptions): number {
-  const finished = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-  if (!pod.spec?.nodeName || finished) return 0;
-  return options.gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
-}
-
-const typeMeta = (type: ResourceType) => ({ apiVersion: apiVersionOf(type), kind: type.kind });
-const keyText = ({ namespace, name }: ObjectKey): string => (namespace ? `${namespace}/${name}` : name);
-const qualified = (type: ResourceType): string => (type.group ? `${type.resource}.${type.group}` : type.resource);
-const alreadyExists = (type: ResourceType, name: string): ApiStatusError =>
-  new ApiStatusError('AlreadyExists', `${qualified(type)} "${name}" already exists`, { name, kind: type.resource });
-const conflict = (type: ResourceType, name: string, why: string): ApiStatusError =>
-  new ApiStatusError('Conflict', `Operation cannot be fulfilled on ${qualified(type)} "${name}": ${why}`, { name });
