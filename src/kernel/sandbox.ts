@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { UserError } from '../errors/towtank-error.ts';
@@ -52,37 +53,67 @@ export interface SandboxProcess {
  */
 export async function launchSandbox(options: SandboxOptions): Promise<SandboxProcess> {
   const privileges = readPrivileges();
-  const child = spawnSandbox(options, privileges.administrator);
+  const log = openLog(options.logFile);
+  let child: ChildProcess;
+  try {
+    child = spawnSandbox(options, { administrator: privileges.administrator, log: log.fd });
+  } finally {
+    closeSync(log.fd);
+  }
   const exited = exitOf(child);
-  const stderr = collect(child.stderr!);
   const started = await Promise.race([firstOutput(child.stdout!), exited.then(() => undefined)]);
   const innerPid = started === undefined || child.pid === undefined ? undefined : firstChild(child.pid);
   const innerStartTime = innerPid === undefined ? undefined : processStartTime(innerPid);
   if (innerPid === undefined || innerStartTime === undefined) {
     child.kill('SIGKILL');
     await exited;
-    throw launchError(readLaunchFacts({ stderr: stderr().trim(), administrator: privileges.administrator }));
+    const stderr = readFileSync(options.logFile).subarray(log.size).toString().trim();
+    throw launchError(readLaunchFacts({ stderr, administrator: privileges.administrator }));
   }
   child.stdout!.destroy();
-  child.stderr!.destroy();
   child.unref();
-  const kill = () => {
-    child.ref();
-    killAll([innerPid, child.pid!]);
-  };
+  return sandboxProcess(child, exited, { innerPid, innerStartTime });
+}
+
+function sandboxProcess(
+  child: ChildProcess,
+  exited: Promise<ProgramExit>,
+  identity: Pick<SandboxProcess, 'innerPid' | 'innerStartTime'>,
+): SandboxProcess {
+  const outerPid = child.pid!;
   const waitForEnd = () => {
     child.ref();
     return exited;
   };
-  return { outerPid: child.pid!, innerPid, innerStartTime, exited, waitForEnd, kill };
+  const kill = () => {
+    child.ref();
+    killAll([identity.innerPid, outerPid]);
+  };
+  return { outerPid, ...identity, exited, waitForEnd, kill };
 }
 
-function spawnSandbox(options: SandboxOptions, administrator: boolean): ChildProcess {
+function openLog(path: string): { readonly fd: number; readonly size: number } {
+  try {
+    const fd = openSync(path, 'a');
+    return { fd, size: fstatSync(fd).size };
+  } catch (cause) {
+    throw new UserError({
+      code: 'ERR_STATE_DIR',
+      message: `the log of the sandbox cannot be written: ${(cause as Error).message}`,
+      hint: 'see that the folder exists, is yours and has room',
+      cause,
+    });
+  }
+}
+
+function spawnSandbox(
+  options: SandboxOptions,
+  { administrator, log }: { readonly administrator: boolean; readonly log: number },
+): ChildProcess {
   const command = sandboxCommand(
     { administrator },
     {
       unshare: utilLinux('unshare'),
-      logFile: options.logFile,
       command: [process.execPath, ...(options.execArgv ?? []), options.entry, ...options.args],
     },
   );
@@ -92,7 +123,7 @@ function spawnSandbox(options: SandboxOptions, administrator: boolean): ChildPro
     cwd: '/',
     detached: true,
     env: { ...process.env, ...options.env, [keptPathsVariable]: JSON.stringify(kept) },
-    stdio: ['ignore', 'pipe', 'pipe', ...options.listenFds],
+    stdio: ['ignore', 'pipe', log, ...options.listenFds],
   });
 }
 
@@ -121,12 +152,6 @@ function firstOutput(stream: Readable): Promise<true | undefined> {
     stream.once('data', () => resolve(true));
     stream.once('close', () => resolve(undefined));
   });
-}
-
-function collect(stream: Readable): () => string {
-  const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return () => Buffer.concat(chunks).toString();
 }
 
 function killAll(pids: readonly number[]): void {

@@ -7,10 +7,8 @@ export interface Privileges {
 // Pid 1 of the sandbox. A shell, because orphans become its children and every wait of a shell buries whatever child has
 // died, while Node only waits for children it knows. When it ends, the kernel kills whatever is left in the sandbox.
 const init = `
-log=$1
-shift
 echo up
-exec >>"$log" 2>&1
+exec >&2
 "$@" &
 child=$!
 trap 'kill -s TERM "$child"' TERM
@@ -24,17 +22,20 @@ done
 exit "$status"
 `;
 
-/** The words that start `command` in a sandbox of its own, its output appended to `logFile`; prints `up` when it exists. */
+/**
+ * The words that start `command` in a sandbox of its own. They print `up` on standard output when the sandbox exists; all else
+ * goes to standard error.
+ */
 export function sandboxCommand(
   privileges: Privileges,
-  options: { readonly unshare: string; readonly logFile: string; readonly command: readonly string[] },
+  options: { readonly unshare: string; readonly command: readonly string[] },
 ): readonly string[] {
   return [
     options.unshare,
     ...(privileges.administrator ? [] : ['--user', '--map-root-user']),
     // Without --kill-child the sandbox would outlive a killed unshare; without a pid namespace processes would leak.
     ...['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', '--mount-proc'],
-    ...['/bin/sh', '-c', init, 'towtank-init', options.logFile],
+    ...['/bin/sh', '-c', init, 'towtank-init'],
     ...options.command,
   ];
 }

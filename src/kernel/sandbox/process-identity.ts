@@ -9,13 +9,24 @@ export function processStartTime(pid: number): string | undefined {
   return fields?.[0] === 'Z' ? undefined : fields?.[21 - 2];
 }
 
-/** Pid of the first child of a process. */
+/** Pid of the first child of a process that has one thread. */
 export function firstChild(pid: number): number | undefined {
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    if (statFields(Number(entry))?.[3 - 2] === String(pid)) return Number(entry);
+  return (
+    childOf(pid) ??
+    readdirSync('/proc')
+      .map(Number)
+      .find((other) => statFields(other)?.[3 - 2] === String(pid))
+  );
+}
+
+// Kernels without CONFIG_PROC_CHILDREN have no such file; then all processes are looked at.
+function childOf(pid: number): number | undefined {
+  try {
+    const first = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ', 1)[0];
+    return first === undefined || first === '' ? undefined : Number(first);
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 // Field 2 is the program's name in parentheses and may hold anything; counting starts behind it, with field 3, the state.
