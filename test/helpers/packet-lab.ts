@@ -10,7 +10,7 @@ export type Transport = 'tcp' | 'udp';
 
 /** What became of one connection attempt. */
 export type PacketOutcome =
-  /** Some backend answered. */
+  /** A backend answered, or `node` or `beyond`: then nobody translated the packet. */
   | { readonly kind: 'answered'; readonly backend: string; readonly seenSource: string }
   /** An ICMP error or a reset came back. */
   | { readonly kind: 'refused'; readonly code: string }
@@ -20,45 +20,62 @@ export interface PacketLabOptions {
   readonly family: 'ipv4' | 'ipv6';
   /** Addresses of the node's own interface; the first is its primary one. */
   readonly nodeAddresses: readonly string[];
-  /** `ip:port` of every backend; they all live in one namespace behind the node. */
+  /** `ip:port` of every backend; they live in one namespace behind the node, those that also send each in its own. */
   readonly backends: readonly string[];
-  /** Sources that are pods of the node; those that are also backends send from the backends' namespace. */
+  /** Sources that are pods of the node. */
   readonly pods: readonly string[];
-  /** Sources that are neither the node's nor pods: they live where the default route leads. */
+  /** Sources that are neither the node's nor pods. */
   readonly outside: readonly string[];
+  /** TCP ports on which the node itself, and a host beyond for every other address, answer what reaches them untranslated. */
+  readonly passPorts?: readonly number[];
 }
 
 interface Side {
   readonly netns: NetworkNamespace;
   readonly link: string;
   readonly mac: string;
+  readonly number: number;
 }
 
 /**
- * One node with real neighbours: namespaces for pods that send, for backends, and for the world outside, all routed through
- * the node's own namespace, where the rules under test go. Each backend answers with its own address and whom it saw.
+ * One node with real neighbours: namespaces for pods that send, for backends, for the world outside and for what lies beyond
+ * it, all routed through the node's own namespace, where the rules under test go. Each backend answers with its own address
+ * and whom it saw; what is masqueraded has a source in 100.64.0.0/24 or fd00:64::/64.
  */
 export class PacketLab implements AsyncDisposable {
   readonly node: NetworkNamespace;
   readonly #options: PacketLabOptions;
-  readonly #sides: Readonly<Record<'pods' | 'backends' | 'world', Side>>;
+  readonly #pods: Side;
+  readonly #backends: Side;
+  readonly #world: Side;
+  /** Where the default route leads: everything that the rules let pass without translating it. */
+  readonly #beyond: Side;
+  /** Backends that also send, by address. */
+  readonly #both = new Map<string, Side>();
   readonly #servers: Disposable[] = [];
 
   private constructor(options: PacketLabOptions, node: NetworkNamespace) {
     this.#options = options;
     this.node = node;
-    const side = (name: string, index: number): Side => ({
-      netns: NetworkNamespace.create(`${node.name}-${name}`),
-      link: `to-${name}`,
-      mac: `0a:58:00:00:00:0${index}`,
-    });
-    this.#sides = { pods: side('pods', 1), backends: side('backends', 2), world: side('world', 3) };
+    let index = 0;
+    const side = (name: string): Side => {
+      const number = ++index;
+      const mac = `0a:58:00:00:00:${number.toString(16).padStart(2, '0')}`;
+      return { netns: NetworkNamespace.create(`${node.name}-${name}`), link: `to-${name}`, mac, number };
+    };
+    this.#pods = side('pods');
+    this.#backends = side('backends');
+    this.#world = side('world');
+    this.#beyond = side('beyond');
+    const senders = new Set([...options.pods, ...options.outside]);
+    for (const ip of this.#backendAddresses()) if (senders.has(ip)) this.#both.set(ip, side(`both-${index}`));
   }
 
   static async create(name: string, options: PacketLabOptions): Promise<PacketLab> {
     const lab = new PacketLab(options, NetworkNamespace.create(name));
     lab.#connect();
     for (const backend of new Set(options.backends)) await lab.#serve(backend);
+    for (const port of new Set(options.passPorts)) await lab.#servePass(port);
     return lab;
   }
 
@@ -73,19 +90,19 @@ export class PacketLab implements AsyncDisposable {
   }): Promise<PacketOutcome> {
     const netns = this.#senderOf(packet.from, packet.source);
     const attempt = packet.protocol === 'tcp' ? askTcp : askUdp;
-    return await attempt(netns, { timeoutMs: 250, ...packet });
+    return await attempt(netns, { timeoutMs: 2000, ...packet });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const server of this.#servers) server[Symbol.dispose]();
-    for (const { netns } of Object.values(this.#sides)) netns.delete();
+    for (const { netns } of [this.#pods, this.#backends, this.#world, this.#beyond, ...this.#both.values()])
+      netns.delete();
     this.node.delete();
   }
 
   #senderOf(from: string, source: string): NetworkNamespace {
     if (from === 'node' || from === 'localhost') return this.node;
-    if (this.#backendAddresses().has(source)) return this.#sides.backends.netns;
-    return from === 'pod' ? this.#sides.pods.netns : this.#sides.world.netns;
+    return (this.#both.get(source) ?? (from === 'pod' ? this.#pods : this.#world)).netns;
   }
 
   #backendAddresses(): Set<string> {
@@ -97,7 +114,7 @@ export class PacketLab implements AsyncDisposable {
     const prefixLength = family === 'ipv4' ? 32 : 128;
     const hosts = (ips: Iterable<string>): string[] => [...ips].map((ip) => `${ip}/${prefixLength}`);
     const backends = this.#backendAddresses();
-    const outsiders = outside.filter((ip) => !backends.has(ip));
+    const only = (ips: Iterable<string>): string[] => hosts([...ips].filter((ip) => !this.#both.has(ip)));
     for (const key of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding', 'net.ipv4.conf.all.route_localnet']) {
       writeSysctl(this.node, key, 1);
     }
@@ -105,9 +122,17 @@ export class PacketLab implements AsyncDisposable {
       { kind: 'addBridge', name: 'eth0', up: true },
       ...hosts(nodeAddresses).map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
     ]);
-    this.#join(this.#sides.pods, hosts(pods.filter((ip) => !backends.has(ip))));
-    this.#join(this.#sides.backends, hosts(backends));
-    this.#join(this.#sides.world, [...hosts(outsiders), family === 'ipv4' ? '0.0.0.0/0' : '::/0']);
+    this.#join(this.#pods, only(pods));
+    this.#join(this.#backends, only(backends));
+    for (const [ip, side] of this.#both) this.#join(side, hosts([ip]));
+    const everywhere = family === 'ipv4' ? '0.0.0.0/0' : '::/0';
+    this.#join(this.#world, only(outside));
+    this.#join(this.#beyond, [everywhere]);
+    // Whatever comes in from the node is for that host itself; what it sends goes out.
+    links.apply(this.#beyond.netns, [
+      { kind: 'addRoute', destination: everywhere, link: 'lo', type: 'local', table: 100 },
+      { kind: 'addRule', family, priority: 10, table: 100, inputLink: 'eth0' },
+    ]);
   }
 
   // A veth between the node and a side: the prefixes are local over there, and everything else goes through the node.
@@ -125,6 +150,12 @@ export class PacketLab implements AsyncDisposable {
         peer: { name: 'eth0', netns: side.netns, mac: side.mac },
       },
       { kind: 'setNeighbour', link: side.link, address: peer, mac: side.mac },
+      // What the node masquerades gets this address: it is none of those that the node's own packets have.
+      {
+        kind: 'addAddress',
+        link: side.link,
+        address: v6 ? `fd00:64::${side.number}/128` : `100.64.0.${side.number}/32`,
+      },
       ...prefixes.map(
         (destination): LinkOperation => ({
           kind: 'addRoute',
@@ -146,18 +177,29 @@ export class PacketLab implements AsyncDisposable {
     ]);
   }
 
-  async #serve(backend: string): Promise<void> {
-    const { ip, port } = splitBackend(backend);
-    const { netns } = this.#sides.backends;
+  async #servePass(port: number): Promise<void> {
+    const host = this.#options.family === 'ipv4' ? '0.0.0.0' : '::';
+    await this.#serveTcp('node', listenTcp(this.node, { host, port }));
+    await this.#serveTcp('beyond', listenTcp(this.#beyond.netns, { host, port, transparent: true }));
+  }
+
+  async #serveTcp(name: string, fd: number): Promise<void> {
     const server = createServer((socket) => {
       socket.on('error', () => socket.destroy());
-      socket.end(`${backend} ${socket.remoteAddress}`);
+      socket.end(`${name} ${socket.remoteAddress}`);
     });
-    await listening(server, listenTcp(netns, { host: ip, port }));
+    await listening(server, fd);
+    this.#servers.push({ [Symbol.dispose]: () => void server.close() });
+  }
+
+  async #serve(backend: string): Promise<void> {
+    const { ip, port } = splitBackend(backend);
+    const { netns } = this.#both.get(ip) ?? this.#backends;
+    await this.#serveTcp(backend, listenTcp(netns, { host: ip, port }));
     const udp = createSocket(ip.includes(':') ? 'udp6' : 'udp4');
     udp.on('message', (_message, { address, port: from }) => udp.send(`${backend} ${address}`, from, address));
     await new Promise<void>((resolve) => udp.bind({ fd: bindUdp(netns, { host: ip, port }) }, resolve));
-    this.#servers.push({ [Symbol.dispose]: () => void server.close() }, { [Symbol.dispose]: () => void udp.close() });
+    this.#servers.push({ [Symbol.dispose]: () => void udp.close() });
   }
 }
 

@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
+import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
+import { createBackend } from '../../../src/proxy/create-backend.ts';
+import { ourDeviations } from '../../conformance/proxy-packets/deviations.ts';
+import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
+import {
+  familyOfVector,
+  loadVectors,
+  stateOfVector,
+  type Vector,
+  type VectorPacket,
+  type VectorVerdict,
+} from '../../helpers/proxy-vectors.ts';
+import { systemClock } from '../../helpers/system-clock.ts';
+
+const WAYS = ['iptables-nft', 'iptables-legacy', 'nftables'] as const;
+
+describe.each(WAYS)('real packets on %s', (way) => {
+  const mode = way === 'nftables' ? 'nftables' : 'iptables';
+  let stack = new AsyncDisposableStack();
+  afterEach(async () => {
+    await stack.disposeAsync();
+    stack = new AsyncDisposableStack();
+  });
+
+  it.each(loadVectors('packet-flow').filter(({ modes }) => modes.includes(mode)))('$id: $title', async (vector) => {
+    const lab = stack.use(await PacketLab.create('node', labOf(vector)));
+    const runners = {
+      iptables: createIptablesRunner(lab.node, { backend: way === 'iptables-legacy' ? 'legacy' : 'nft' }),
+      nft: createNftRunner(lab.node),
+    };
+    const family = familyOfVector(vector.nodeState);
+    const backend = await createBackend({ mode, family, runners, clock: systemClock, conntrackTcpBeLiberal: false });
+    await backend.sync(stateOfVector(vector, mode), 'all');
+    for (const packet of vector.packets ?? []) {
+      if (!canBeSent(packet) || `${vector.id}/${packet.title}` in ourDeviations) continue;
+      const wanted = packet.expectByMode?.[mode] ?? packet.expect;
+      for (let attempt = 0; attempt < Math.max(1, 2 * wanted.endpoints.length); attempt++) {
+        const outcome = await send(lab, packet, wanted.verdict === 'drop' ? 250 : 2000);
+        expect(describeOutcome(outcome, packet), packet.title).toEqual(describeWanted(wanted, outcome));
+      }
+    }
+  });
+});
+
+function labOf({ nodeState, packets: all = [], endpointSlices = [] }: Vector) {
+  const packets = all.filter(canBeSent);
+  const family = familyOfVector(nodeState);
+  const ofFamily = (ip: string): boolean => ip.includes(':') === (family === 'ipv6');
+  const sources = (...types: readonly VectorPacket['sourceType'][]): string[] =>
+    packets.filter(({ sourceType }) => types.includes(sourceType)).map(({ sourceIP }) => sourceIP);
+  const backends = endpointSlices.flatMap(({ endpoints = [], ports = [] }) =>
+    endpoints.flatMap(({ addresses: [ip = ''] }) =>
+      ports.map(({ port }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)),
+    ),
+  );
+  return {
+    family,
+    nodeAddresses: [
+      nodeState.primaryNodeIP,
+      ...nodeState.localIPs.filter((ip) => ip !== nodeState.primaryNodeIP),
+    ].filter(ofFamily),
+    backends: backends.filter((backend) => /^[[\d]/.test(backend) && ofFamily(backend.replace(/:\d+$/, ''))),
+    pods: [...new Set(sources('pod'))],
+    outside: [...new Set(sources('external'))],
+    passPorts: [...new Set(packets.map(({ destPort }) => destPort))],
+  };
+}
+
+// UDP and SCTP packets of the vectors pass or are the evaluator's business; a packet to its own source never leaves a host.
+function canBeSent({ protocol, sourceIP, destIP }: VectorPacket): boolean {
+  return protocol === 'TCP' && sourceIP !== destIP;
+}
+
+function send(lab: PacketLab, packet: VectorPacket, timeoutMs: number): Promise<PacketOutcome> {
+  const { sourceType, sourceIP, destIP, destPort } = packet;
+  return lab.send({
+    from: sourceType,
+    source: sourceIP,
+    protocol: 'tcp',
+    destination: destIP,
+    port: destPort,
+    timeoutMs,
+  });
+}
+
+function describeOutcome(outcome: PacketOutcome, packet: VectorPacket): unknown {
+  if (outcome.kind === 'refused') return { verdict: 'reject', code: outcome.code };
+  if (outcome.kind === 'silence') return { verdict: 'drop' };
+  if (outcome.backend === 'node' || outcome.backend === 'beyond') return { verdict: 'passthrough' };
+  return { verdict: 'deliver', endpoint: outcome.backend, masquerade: outcome.seenSource !== packet.sourceIP };
+}
+
+function describeWanted(wanted: VectorVerdict, outcome: PacketOutcome): unknown {
+  if (wanted.verdict === 'reject') return { verdict: 'reject', code: 'ECONNREFUSED' };
+  if (wanted.verdict !== 'deliver') return { verdict: wanted.verdict };
+  const reached = outcome.kind === 'answered' ? outcome.backend : '';
+  const endpoint = wanted.endpoints.includes(reached) ? reached : `one of ${wanted.endpoints.join(' ')}`;
+  return { verdict: 'deliver', endpoint, masquerade: wanted.masqueradeByEndpoint?.[reached] ?? wanted.masquerade };
+}
