@@ -51,12 +51,12 @@ function numberGenerator(): Buffer {
   ]);
 }
 
-// Concatenation 13 of two header fields 7: `ip daddr . tcp dport` or `ip6 daddr . tcp dport`.
+// Concatenation 13 of two header fields 7: `ip daddr . th dport` or `ip6 daddr . th dport`.
 function addressAndPort(isV6: boolean): Buffer {
   const address = isV6 ? header(13, 9) : header(12, 12);
   return expression(13, [
     [0, address],
-    [1, header(8, 2)],
+    [1, header(11, 2)],
   ]);
 }
 

@@ -32,7 +32,8 @@ const typeofExpressions: Readonly<Record<DataType, string>> = {
   ipv4_addr: 'ip daddr',
   ipv6_addr: 'ip6 daddr',
   inet_proto: 'meta l4proto',
-  inet_service: 'tcp dport',
+  // 1.0.6 takes the protocol of an earlier line of a script for that of `tcp dport`, and objects to another.
+  inet_service: 'th dport',
   ifname: 'iifname',
   mark: 'meta mark',
   number: 'numgen random mod 2',

@@ -33,7 +33,8 @@ export class NftablesBackend implements ProxyBackend {
   #total = 0;
 
   constructor({ family, runner, clock, inlineLimit }: NftablesBackendOptions) {
-    this.#inlineLimit = inlineLimit;
+    // nft 1.0.6 cannot add a UDP rule to a table whose endpoint maps it reads back: it stays with endpoints in the rules.
+    this.#inlineLimit = runner.apply === undefined ? Number.POSITIVE_INFINITY : inlineLimit;
     this.family = family;
     this.#writer = new TableWriter({ family: wordsOf(family).table, table: TABLE, runner, clock });
   }
