@@ -20,12 +20,11 @@ export function buildProgram(outcome: Outcome): Command {
     .showHelpAfterError('(add --help to see what is possible)')
     .enablePositionalOptions()
     .exitOverride();
-  program.action((_options, command: Command) => {
-    const [unknown] = command.args;
+  program.usage('<command> [options]').argument('[word]');
+  program.action((unknown: string | undefined) => {
     if (unknown !== undefined) throw unknownCommand(program, unknown);
     program.outputHelp();
   });
-  program.argument('[command]');
   program.addHelpText('after', EXAMPLES);
   addClusterCommands(program, outcome);
   addRunCommands(program, outcome);

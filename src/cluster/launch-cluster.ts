@@ -161,7 +161,7 @@ async function waitUntilReady(
 }
 
 function startFailure(paths: ClusterPaths, what: string): TowtankError {
-  const lines = logTail(paths.log, 15);
+  const lines = logTail(paths.log, 30);
   return new TowtankError({
     code: 'ERR_CLUSTER_START',
     message: `the cluster ${what}; the end of its log:\n${lines}`,

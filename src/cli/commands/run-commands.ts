@@ -32,7 +32,8 @@ Examples:
     )
     .action(async (place: string, command: string[], options: RunOptions) => {
       const { execIn } = await import('./exec-in.ts');
-      outcome.exitCode = await execIn({ ...options, place, command });
+      // With options passed through, the -- before the command is a word like any other.
+      outcome.exitCode = await execIn({ ...options, place, command: command[0] === '--' ? command.slice(1) : command });
     });
 
   places(program.command('shell'))

@@ -1,5 +1,7 @@
+import { defaultCorefile } from '../../dns/default-corefile.ts';
 import type { ConfigMap, Deployment, Service, ServiceAccount } from '../../kube/generated/types.ts';
 import type { IPFamily } from '../config/cluster-config.ts';
+import type { Manifest } from './parse-manifests.ts';
 
 export interface SystemObjectsOptions {
   readonly domain: string;
@@ -8,35 +10,7 @@ export interface SystemObjectsOptions {
   readonly replicas: number;
 }
 
-type SystemObject = ConfigMap | Deployment | Service | ServiceAccount;
-
-/** The Corefile that kubeadm writes, for this cluster domain. */
-export function defaultCorefile(domain: string): string {
-  return `.:53 {
-    errors
-    health {
-       lameduck 5s
-    }
-    ready
-    kubernetes ${domain} in-addr.arpa ip6.arpa {
-       pods insecure
-       fallthrough in-addr.arpa ip6.arpa
-       ttl 30
-    }
-    prometheus :9153
-    forward . /etc/resolv.conf {
-       max_concurrent 1000
-    }
-    cache 30 {
-       disable success ${domain}
-       disable denial ${domain}
-    }
-    loop
-    reload
-    loadbalance
-}
-`;
-}
+type SystemObject = (ConfigMap | Deployment | Service | ServiceAccount) & Manifest;
 
 /** Cluster DNS as kubeadm deploys it: ServiceAccount, ConfigMap and Deployment coredns, Service kube-dns. */
 export function buildSystemObjects({
@@ -53,7 +27,7 @@ export function buildSystemObjects({
     targetPort: number,
     protocol,
   });
-  const service: Service = {
+  const service: Service & Manifest = {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
@@ -77,7 +51,7 @@ export function buildSystemObjects({
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: 'coredns', namespace: 'kube-system' },
-      data: { Corefile: defaultCorefile(domain) },
+      data: { Corefile: defaultCorefile({ clusterDomain: domain }) },
     },
     service,
     { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: deploymentSpec(labels, replicas) },

@@ -14,7 +14,13 @@ export interface ContainerProbeOptions {
   readonly onVerdict: (kind: ProbeKind, isSuccess: boolean) => void;
 }
 
-/** One probe of one run of a container: first after initialDelaySeconds, then every periodSeconds, until it is disposed. */
+const FIRST_EXTRA_LOOK_MS = 10;
+
+/**
+ * One probe of one run of a container: first after initialDelaySeconds, then every periodSeconds, until it is disposed. A
+ * readiness or startup probe that fails at first looks again in between, sooner first and later then, for one period: only a
+ * success of these extra looks counts. A server that needs some milliseconds to listen does not wait a whole period for it.
+ */
 export class ContainerProbe implements Disposable {
   readonly #options: ContainerProbeOptions;
   #timer: Disposable | undefined;
@@ -23,6 +29,7 @@ export class ContainerProbe implements Disposable {
   #runs = 0;
   #verdict: boolean | undefined;
   #stopped = false;
+  #extraLook = FIRST_EXTRA_LOOK_MS;
 
   constructor(options: ContainerProbeOptions) {
     this.#options = options;
@@ -52,7 +59,30 @@ export class ContainerProbe implements Disposable {
     if (this.#stopped) return;
     this.#judge(outcome);
     if (this.#stopped) return;
-    this.#wait(Math.max(0, (spec.periodSeconds ?? 10) * 1000 - (clock.now() - began)));
+    this.#next(began + (spec.periodSeconds ?? 10) * 1000);
+  }
+
+  #next(at: number): void {
+    const { clock, kind } = this.#options;
+    const now = clock.now();
+    const pause = this.#extraLook;
+    if (kind === 'liveness' || this.#last === 'success' || this.#verdict !== undefined || now + pause >= at) {
+      this.#extraLook = Number.POSITIVE_INFINITY;
+      this.#wait(Math.max(0, at - now));
+      return;
+    }
+    this.#extraLook *= 2;
+    this.#timer = clock.schedule(pause, () => void this.#lookAgain(at));
+  }
+
+  async #lookAgain(at: number): Promise<void> {
+    const abort = new AbortController();
+    this.#abort = abort;
+    using _timeout = this.#options.clock.schedule(Math.max(1, at - this.#options.clock.now()), () => abort.abort());
+    const outcome = await this.#options.run(abort.signal);
+    if (this.#stopped) return;
+    if (outcome.result === 'success') this.#judge(outcome);
+    if (!this.#stopped) this.#next(at);
   }
 
   #wait(ms: number): void {

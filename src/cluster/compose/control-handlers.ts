@@ -1,0 +1,123 @@
+import { TowtankError, UserError } from '../../errors/towtank-error.ts';
+import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { Pod } from '../../kube/generated/types.ts';
+import type { ExecOptions, ExitStatus, KubeletConnection } from '../../kube/kubelet-connection.ts';
+import { type KubeObject, type ResourceType, resources } from '../../kube/resources.ts';
+import type { ControlHandlers } from '../control/control-server.ts';
+import type { ClusterStatus, FetchRequest, Target } from '../control/protocol.ts';
+import { applyManifests, type FindType } from './apply-manifests.ts';
+import type { ClusterNetwork } from './build-network.ts';
+import { execAt } from './exec-at.ts';
+import { fetchFrom } from './fetch-from.ts';
+import { lookUpAt, lookUpInPod } from './look-up.ts';
+import { parseManifests } from './parse-manifests.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface ControlOptions {
+  readonly client: KubeClient;
+  readonly network: ClusterNetwork;
+  readonly kubelets: KubeletConnection;
+  readonly findType: FindType;
+  /** Finds a type by its plural, singular or short name. */
+  readonly findResource: (name: string) => ResourceType | undefined;
+  readonly status: () => Promise<ClusterStatus>;
+}
+
+interface ObjectRequest {
+  readonly resource: string;
+  readonly name?: string | undefined;
+  readonly namespace?: string | undefined;
+}
+
+/** What the control socket answers: everything that the command line and the library ask of a running cluster. */
+export function createControlHandlers(options: ControlOptions): ControlHandlers {
+  const { client, findType, status } = options;
+  const typeOf = (name: string): ResourceType => {
+    const type = options.findResource(name);
+    if (type === undefined)
+      throw new UserError({
+        code: 'ERR_USAGE',
+        message: `the server doesn't have a resource type "${name}"`,
+        hint: 'kubectl api-resources',
+      });
+    return type;
+  };
+  const keyFor = (type: ResourceType, { name = '', namespace }: ObjectRequest) => ({
+    namespace: type.namespaced ? (namespace ?? 'default') : undefined,
+    name,
+  });
+  const get = async (request: ObjectRequest): Promise<KubeObject | readonly KubeObject[]> => {
+    const type = typeOf(request.resource);
+    return request.name === undefined
+      ? (await client.list(type, { namespace: request.namespace })).items
+      : client.get(type, keyFor(type, request));
+  };
+  return {
+    calls: {
+      '/status': status,
+      '/get': (body) => get(body as ObjectRequest),
+      '/delete': (body) => {
+        const type = typeOf((body as ObjectRequest).resource);
+        return client.delete(type, keyFor(type, body as ObjectRequest));
+      },
+      '/apply': (body) => applyManifests(client, findType, parseManifests((body as { yaml: string }).yaml)),
+      '/wait': (body) => {
+        const request = body as ObjectRequest & { readonly for: string; readonly timeoutMs: number };
+        const type = typeOf(request.resource);
+        return waitFor(client, type, { ...request, ...keyFor(type, request) });
+      },
+      '/fetch': (body) => fetchAt(options, body as FetchRequest),
+    },
+    exec: ({ target }, exec) => execTarget(options, target, exec),
+  };
+}
+
+async function execTarget(options: ControlOptions, target: Target, exec: ExecOptions): Promise<ExitStatus> {
+  if (target.kind !== 'pod') return execAt(netnsOf(options.network, target), exec);
+  const pod = await options.client.get(resources.pods, target);
+  return options.kubelets.exec(pod, containerOf(pod, target.container), exec);
+}
+
+async function fetchAt(options: ControlOptions, request: FetchRequest): Promise<unknown> {
+  const { from } = request;
+  if (from.kind !== 'pod') {
+    const netns = netnsOf(options.network, from);
+    return fetchFrom({ netns, resolve: (host) => lookUpAt(netns, host) }, request);
+  }
+  const pod = await options.client.get(resources.pods, from);
+  const netns = netnsOfPod(options.network, pod);
+  if (netns === undefined) {
+    throw new UserError({
+      code: 'ERR_USAGE',
+      message: `pod ${from.namespace}/${from.name} is not running`,
+      hint: `kubectl describe pod ${from.name}`,
+    });
+  }
+  const container = containerOf(pod, from.container);
+  return fetchFrom({ netns, resolve: (host) => lookUpInPod(options.kubelets, pod, { container, host }) }, request);
+}
+
+// A pod on the host network shares its node's; the others are known by their address.
+function netnsOfPod(network: ClusterNetwork, { spec, status }: Pod): NetworkNamespace | undefined {
+  const node = network.nodes.get(spec?.nodeName ?? '');
+  if (spec?.hostNetwork) return node?.netns;
+  return [...(node?.pods.values() ?? [])].find(({ addresses }) => addresses.includes(status?.podIP ?? ''))?.netns;
+}
+
+function netnsOf(network: ClusterNetwork, target: Target): NetworkNamespace {
+  if (target.kind === 'client') return network.client;
+  const node = network.nodes.get(target.name);
+  if (node) return node.netns;
+  throw new UserError({
+    code: 'ERR_USAGE',
+    message: `there is no node ${target.name}`,
+    hint: `the nodes are ${[...network.nodes.keys()].join(', ')}`,
+  });
+}
+
+function containerOf(pod: Pod, wanted: string | undefined): string {
+  const container = wanted ?? pod.spec?.containers[0]?.name;
+  if (container === undefined) throw new TowtankError({ code: 'ERR_INTERNAL', message: 'a pod without containers' });
+  return container;
+}

@@ -1,0 +1,195 @@
+import { startControllers } from '../../controllers/start-controllers.ts';
+import { ClusterZone } from '../../dns/zone/cluster-zone.ts';
+import { TowtankError } from '../../errors/towtank-error.ts';
+import { SharedInformers } from '../../kube/informers.ts';
+import { resources } from '../../kube/resources.ts';
+import { Kubelets } from '../../kubelet/kubelets.ts';
+import type { Proxy as NodeProxy } from '../../proxy/proxy-server.ts';
+import { startScheduler } from '../../scheduler/start-scheduler.ts';
+import { type AddressPlan, buildAddressPlan } from '../config/address-plan.ts';
+import { listenControl } from '../control/control-server.ts';
+import type { StartSpec } from '../start-spec.ts';
+import { writeWhole } from '../state-folder.ts';
+import { KUBERNETES_VERSION, towtankVersion } from '../version.ts';
+import { announceLoadBalancers } from './announce-load-balancers.ts';
+import { applyManifests } from './apply-manifests.ts';
+import { buildNetwork, type ClusterNetwork } from './build-network.ts';
+import { readStatus } from './cluster-status.ts';
+import { ComponentHealth } from './component-health.ts';
+import { createControlHandlers } from './control-handlers.ts';
+import { createDnsImage } from './dns-image.ts';
+import { issueTokenThrough } from './issue-token.ts';
+import { parseManifests } from './parse-manifests.ts';
+import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
+import { startProxies } from './start-proxies.ts';
+import { systemClock } from './system-clock.ts';
+import { buildSystemObjects } from './system-objects.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface RunHooks {
+  readonly log: (text: string) => void;
+  /** Told as each step of the start is done. */
+  readonly onStep: (name: string) => void;
+}
+
+const DNS_TIMEOUT_MS = 30_000;
+
+/** Everything that the parts of a cluster are started with. */
+interface Parts {
+  readonly spec: StartSpec;
+  readonly plan: AddressPlan;
+  readonly network: ClusterNetwork;
+  readonly health: ComponentHealth;
+  readonly controlPlane: ControlPlane;
+  readonly informers: SharedInformers;
+}
+
+/** Builds a whole cluster in this sandbox and resolves when it is ready; disposing it stops all parts in reverse order. */
+export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const manifests = spec.manifests.flatMap(parseManifests);
+  const plan = buildAddressPlan(spec.config);
+  const health = new ComponentHealth(log);
+  const network = buildNetwork(plan, spec.config);
+  stack.use(network.fabric);
+  onStep(`network of ${plan.nodes.length} nodes`);
+
+  const late: { kubelets?: Kubelets } = {};
+  const controlPlane = stack.use(
+    await startControlPlane({ spec, plan, network, kubelet: () => present(late.kubelets) }),
+  );
+  const informers = stack.use(new SharedInformers(controlPlane.client('informers'), systemClock));
+  const parts: Parts = { spec, plan, network, health, controlPlane, informers };
+  const kubelets = stack.use(createKubelets(parts));
+  late.kubelets = kubelets;
+  onStep('API server');
+
+  const [proxies] = await Promise.all([startNodeProxies(parts), startBrains(parts, stack)]);
+  for (const proxy of proxies.values()) stack.use(proxy);
+  announceLoadBalancers(informers, network.nodes);
+  await registerNodes(parts, kubelets);
+  onStep('controllers, scheduler, kubelets and proxies');
+
+  const client = controlPlane.client('towtank');
+  await applyManifests(client, controlPlane.findType, manifestsOf(spec, plan));
+  const applied = applyManifests(client, controlPlane.findType, manifests);
+  await controlPlane.listen();
+  writeWhole(spec.paths.kubeconfig, controlPlane.kubeconfig);
+  await applied;
+  stack.use(
+    await listenControl(
+      spec.paths.socket,
+      createControlHandlers({
+        ...controlPlane,
+        client,
+        network,
+        kubelets,
+        status: () => readStatus({ ...parts, client }),
+      }),
+    ),
+  );
+  await untilReady(parts, proxies);
+  onStep('cluster DNS');
+  return stack.move();
+}
+
+function present<T>(value: T | undefined): T {
+  if (value !== undefined) return value;
+  throw new TowtankError({ code: 'ERR_INTERNAL', message: 'a part of the cluster was asked for before it was made' });
+}
+
+function createKubelets({ spec, plan, controlPlane, informers, health }: Parts): Kubelets {
+  health.add('kubelets');
+  const client = controlPlane.client('kubelet');
+  return new Kubelets({
+    client,
+    informers,
+    clock: systemClock,
+    random: Math.random,
+    stateDir: '/run/towtank',
+    dns: {
+      clusterDNS: spec.config.dns.replicas > 0 ? plan.clusterDNS : [],
+      clusterDomain: spec.config.dns.domain,
+      hostResolvConf: '',
+    },
+    issueToken: issueTokenThrough(client),
+    kubeletVersion: KUBERNETES_VERSION,
+    containerRuntimeVersion: `towtank://${towtankVersion()}`,
+    images: [
+      createDnsImage({ zone: new ClusterZone(informers, systemClock), clock: systemClock, random: Math.random }),
+    ],
+    onError: (error) => health.failed('kubelets', error, true),
+  });
+}
+
+function startNodeProxies({
+  spec,
+  plan,
+  network,
+  controlPlane,
+  informers,
+  health,
+}: Parts): Promise<ReadonlyMap<string, NodeProxy>> {
+  return startProxies({
+    client: controlPlane.client('kube-proxy'),
+    informers,
+    config: spec.config,
+    plan,
+    networks: network.nodes,
+    health,
+  });
+}
+
+async function startBrains(
+  { plan, controlPlane, informers, health }: Parts,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  const common = { informers, clock: systemClock, random: Math.random };
+  const { caCertificate, servedKinds } = controlPlane;
+  health.add('controllers');
+  health.add('scheduler');
+  const [controllers, scheduler] = await Promise.all([
+    startControllers({
+      ...common,
+      client: controlPlane.client('kube-controller-manager'),
+      config: { ...plan, caCertificate, servedKinds },
+      onError: ({ controller, key, error }) =>
+        health.failed('controllers', new Error(`${controller} ${key}`, { cause: error }), true),
+    }),
+    startScheduler({
+      ...common,
+      client: controlPlane.client('kube-scheduler'),
+      onError: ({ key, error }) => health.failed('scheduler', new Error(`pod ${key}`, { cause: error }), true),
+    }),
+  ]);
+  stack.use(controllers);
+  stack.use(scheduler);
+}
+
+async function registerNodes({ plan, network }: Parts, kubelets: Kubelets): Promise<void> {
+  const zoneOf = (zone: string | undefined) => (zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone });
+  await Promise.all(
+    plan.nodes.map(({ name, zone, labels }) =>
+      kubelets.start({ network: present(network.nodes.get(name)), labels: { ...zoneOf(zone), ...labels } }),
+    ),
+  );
+}
+
+function manifestsOf(
+  { config }: StartSpec,
+  { clusterDNS, families }: AddressPlan,
+): ReturnType<typeof buildSystemObjects> {
+  const { replicas, domain } = config.dns;
+  return replicas === 0 ? [] : buildSystemObjects({ domain, clusterDNS, families, replicas });
+}
+
+// Ready means: every proxy has written its rules once, and names resolve.
+async function untilReady(
+  { spec, controlPlane, health }: Parts,
+  proxies: ReadonlyMap<string, NodeProxy>,
+): Promise<void> {
+  await Promise.race([health.failure, Promise.all([...proxies.values()].map(({ synced }) => synced))]);
+  if (spec.config.dns.replicas === 0) return;
+  const coredns = { namespace: 'kube-system', name: 'coredns', for: 'Available', timeoutMs: DNS_TIMEOUT_MS };
+  await waitFor(controlPlane.client('towtank'), resources.deployments, coredns);
+}

@@ -1,0 +1,101 @@
+import { type ApiServer, createApiServer } from '../../apiserver/api-server.ts';
+import { createClusterCertificates } from '../../apiserver/certificates/cluster-certificates.ts';
+import { buildKubeconfig } from '../../apiserver/certificates/kubeconfig.ts';
+import type { ServedKinds } from '../../controllers/config.ts';
+import { createServiceAllocator } from '../../controllers/service-allocator/service-allocator.ts';
+import { listenTcp } from '../../kernel/sockets.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { KubeletConnection } from '../../kube/kubelet-connection.ts';
+import { apiVersionOf, type ResourceType } from '../../kube/resources.ts';
+import { MemoryStore } from '../../store/memory-store.ts';
+import type { AddressPlan } from '../config/address-plan.ts';
+import type { StartSpec } from '../start-spec.ts';
+import { KUBERNETES_VERSION } from '../version.ts';
+import type { FindType } from './apply-manifests.ts';
+import type { ClusterNetwork } from './build-network.ts';
+import { systemClock } from './system-clock.ts';
+
+/** Descriptor of the listening socket of the host that the launcher handed over. */
+const HOST_LISTENER = 3;
+const API_PORT = 6443;
+
+export interface ControlPlaneOptions {
+  readonly spec: StartSpec;
+  readonly plan: AddressPlan;
+  readonly network: ClusterNetwork;
+  /** The kubelets, which need the API themselves: asked for when the API opens. */
+  readonly kubelet: () => KubeletConnection;
+}
+
+/** The store and the API server of a cluster. */
+export interface ControlPlane extends AsyncDisposable {
+  /** The API in process, for one part that signs its writes with this name. */
+  client(fieldManager: string): KubeClient;
+  readonly findType: FindType;
+  /** Finds a type by plural, singular or short name. */
+  readonly findResource: (name: string) => ResourceType | undefined;
+  readonly servedKinds: ServedKinds;
+  readonly caCertificate: string;
+  /** cluster-admin, over TLS on loopback of the host. */
+  readonly kubeconfig: string;
+  /** Opens the API for the host and for pods and nodes. */
+  listen(): Promise<void>;
+}
+
+/** Makes the API server of a cluster on a store in memory; it answers in process at once, over HTTP after `listen`. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { spec, plan, network, kubelet } = options;
+  const server = await createApiServer({
+    store: new MemoryStore({ clock: systemClock }),
+    clock: systemClock,
+    random: Math.random,
+    allocator: createServiceAllocator({ serviceCIDRs: plan.serviceCIDRs }),
+    get kubelet() {
+      return kubelet();
+    },
+    gitVersion: KUBERNETES_VERSION,
+  });
+  const {
+    ca,
+    admin,
+    server: pair,
+  } = createClusterCertificates({ names: [...plan.apiServer, ...plan.kubernetesService], now: systemClock.now() });
+  return {
+    client: (fieldManager) => server.client(fieldManager),
+    ...typeFinders(server),
+    caCertificate: ca.cert,
+    kubeconfig: buildKubeconfig({
+      name: `towtank-${spec.config.name}`,
+      user: `towtank-${spec.config.name}-admin`,
+      server: `https://127.0.0.1:${spec.apiPort}`,
+      ca: ca.cert,
+      credential: { type: 'certificate', ...admin },
+    }),
+    listen: async () => {
+      const tls = { ...pair, ca: ca.cert };
+      const descriptors = [
+        HOST_LISTENER,
+        ...plan.apiServer.map((host) => listenTcp(network.fabric.root, { host, port: API_PORT })),
+      ];
+      await Promise.all(descriptors.map((fd) => server.listen({ at: { fd }, tls })));
+    },
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+function typeFinders({ registry }: ApiServer): Pick<ControlPlane, 'findType' | 'findResource' | 'servedKinds'> {
+  return {
+    findType: (apiVersion, kind) =>
+      registry.all().find(({ type }) => type.kind === kind && apiVersionOf(type) === apiVersion)?.type,
+    findResource: (name) =>
+      registry
+        .all()
+        .find(
+          ({ type, singular, shortNames }) => type.resource === name || singular === name || shortNames.includes(name),
+        )?.type,
+    servedKinds: {
+      list: () => registry.all().map(({ type }) => type),
+      onChange: (listener) => registry.onChange(listener),
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import { createConntrackRunner } from '../../kernel/runners/conntrack-runner.ts';
+import { createIptablesRunner } from '../../kernel/runners/iptables-runner.ts';
+import { createNftRunner } from '../../kernel/runners/nft-runner.ts';
+import { listenTcp } from '../../kernel/sockets.ts';
+import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
+import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { SharedInformers } from '../../kube/informers.ts';
+import { type Proxy as NodeProxy, type ProxyOptions, startProxy } from '../../proxy/proxy-server.ts';
+import { feedServiceFacts } from '../../proxy/service-facts-feed.ts';
+import type { AddressPlan } from '../config/address-plan.ts';
+import type { ClusterConfig } from '../config/cluster-config.ts';
+import type { ComponentHealth } from './component-health.ts';
+import { systemClock } from './system-clock.ts';
+
+export interface ProxiesOptions {
+  readonly client: KubeClient;
+  readonly informers: SharedInformers;
+  readonly config: ClusterConfig;
+  readonly plan: AddressPlan;
+  readonly networks: ReadonlyMap<string, NodeNetwork>;
+  readonly health: ComponentHealth;
+}
+
+/** Starts one kube-proxy per node; they share what is equal for all nodes. Resolves with them by node name, not yet synced. */
+export async function startProxies(options: ProxiesOptions): Promise<ReadonlyMap<string, NodeProxy>> {
+  const { informers, plan, networks } = options;
+  const services = feedServiceFacts({ informers });
+  const proxies = await Promise.all(
+    plan.nodes.map(async ({ name, proxyMode }) => {
+      const network = networks.get(name)!;
+      return [name, await startProxy({ ...nodeOptions(options, network, proxyMode), services })] as const;
+    }),
+  );
+  return new Map(proxies);
+}
+
+type NodeProxyOptions = Omit<ProxyOptions, 'services'>;
+
+function nodeOptions(
+  { client, informers, config, plan, health }: ProxiesOptions,
+  network: NodeNetwork,
+  mode: 'iptables' | 'nftables',
+): NodeProxyOptions {
+  const { netns, name } = network;
+  const component = `kube-proxy/${name}`;
+  health.add(component);
+  return {
+    client,
+    clock: systemClock,
+    informers,
+    nodeName: name,
+    config: { mode, balancing: config.proxy.balancing, clusterCIDRs: plan.podCIDRs },
+    families: plan.families.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
+    runners: {
+      iptables: createIptablesRunner(netns, { backend: config.proxy.iptablesBackend }),
+      nft: createNftRunner(netns),
+      conntrack: createConntrackRunner(netns),
+    },
+    addresses: () => localAddresses(network),
+    sysctl: sysctlOf(netns),
+    listen: (address) => listenTcp(netns, address),
+    log: ({ level, message, error }) => {
+      if (level === 'error') health.failed(component, error ?? message);
+      else health.failed(component, error ?? message, true);
+    },
+  };
+}
+
+function localAddresses({ plan, announced }: NodeNetwork): readonly string[] {
+  const own = plan.addresses.map((address) => address.slice(0, address.indexOf('/')));
+  return ['127.0.0.1', '::1', ...own, ...announced];
+}
+
+function sysctlOf(netns: NetworkNamespace): NonNullable<ProxyOptions['sysctl']> {
+  return {
+    read: (key) => {
+      try {
+        return readSysctl(netns, key);
+      } catch {
+        // The kernel lacks it, which is an answer.
+        return undefined;
+      }
+    },
+    write: (key, value) => writeSysctl(netns, key, value),
+  };
+}
