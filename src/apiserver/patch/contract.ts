@@ -17,29 +17,44 @@ export type ApplyJsonPatch = (document: unknown, patch: unknown) => unknown;
 /** RFC 7386. */
 export type ApplyMergePatch = (document: unknown, patch: unknown) => unknown;
 
-/** Strategic merge patch with all directives. Throws ApiStatusError with the real server's code and text. */
+/** Strategic merge patch with all directives. Throws ApiStatusError BadRequest with the real server's text. */
 export type ApplyStrategicMergePatch = (document: unknown, patch: unknown, node: SchemaNode) => unknown;
 
-export interface ServerSideApplyRequest {
+/** A write whose fields come to be owned. */
+export interface ManagedChange {
   readonly schema: KindSchema;
-  /** The object as stored, or undefined when it is to be created. */
+  /** The object as stored, in the version of `schema`, or undefined when it is created. */
   readonly live: KubeObject | undefined;
-  /** The patch body as decoded, without defaults. */
-  readonly applied: KubeObject;
   readonly writer: FieldWriter;
+  /** The object in another served version of its kind, for owners who wrote through that; absent when there is one version. */
+  readonly convert?: (
+    object: KubeObject,
+    apiVersion: string,
+  ) => { readonly object: KubeObject; readonly node: SchemaNode } | undefined;
+}
+
+export interface ServerSideApplyRequest extends ManagedChange {
+  /**
+   * The patch body as it was parsed, not decoded: the applier owns exactly the fields that stand there, zero values
+   * included and Go's additions not. Its apiVersion and kind must be there; it is checked against the schema here.
+   */
+  readonly applied: KubeObject;
   readonly force: boolean;
 }
 
-/** Merges, or throws ApiStatusError Conflict (409) with one FieldManagerConflict cause for each field; the result has new managedFields. */
+/**
+ * Merges, or throws ApiStatusError: Conflict (409) with one FieldManagerConflict cause for each field, BadRequest with the
+ * real server's text when `applied` does not fit the schema. The result is decoded, without new defaults, with new
+ * managedFields.
+ */
 export type ServerSideApply = (request: ServerSideApplyRequest) => KubeObject;
 
-export interface TrackUpdateRequest {
-  readonly schema: KindSchema;
-  /** Undefined for a creation. */
-  readonly live: KubeObject | undefined;
-  /** The object as it is to be stored, after defaults and admission; its managedFields are what the client sent. */
+export interface TrackUpdateRequest extends ManagedChange {
+  /**
+   * The object as the client wants it with its defaults, before admission and before the registry fills in what nobody is to
+   * own (clusterIP, node ports); its managedFields are what the client sent.
+   */
   readonly updated: KubeObject;
-  readonly writer: FieldWriter;
 }
 
 /** Gives `updated` its new managedFields: what an update by POST, PUT or PATCH changed belongs to the writer from now on. */

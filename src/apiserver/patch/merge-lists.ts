@@ -78,8 +78,10 @@ function applyDirectives(original: Items, patch: readonly JsonObject[], key: str
   for (const item of patch) {
     const directive = own(item, PATCH);
     if (directive === undefined) continue;
-    if (directive === 'delete') left = left.filter((present) => keyOf(present, key) !== requiredKey(item, key));
-    else if (directive === 'replace') replaced = true;
+    if (directive === 'delete') {
+      const unwanted = requiredKey(item, key);
+      left = left.filter((present) => keyOf(present, key) !== unwanted);
+    } else if (directive === 'replace') replaced = true;
     else if (directive === 'merge') throw badPatch('merging lists cannot yet be specified in the patch');
     else throw badPatch(`unknown patch type: ${String(directive)} in map: ${JSON.stringify(item)}`);
   }

@@ -83,7 +83,7 @@ function fail(): never {
   throw mismatch;
 }
 
-// Go prints its zero time as null.
+// Go's zero time stands for none.
 function zeroTimeAsNull(value: string, layout: GoTimeLayout): string | null {
   const time = orMismatch(() => canonicalTime(value, layout));
   return time.startsWith('0001-01-01T00:00:00') && /^[^.]*(?:\.0*)?Z$/.test(time) ? null : time;
@@ -152,7 +152,7 @@ interface FieldPlan {
   readonly always: boolean;
   /** What is printed then. */
   readonly zero: () => unknown;
-  /** Left out when the value is empty: '', 0, false, null, [] or {}. */
+  /** Left out when the value is empty: '', 0, false, [] or {}. */
   readonly omitEmpty: boolean;
 }
 
@@ -172,7 +172,7 @@ function structConverter(node: SchemaNode): Convert {
       known++;
       field.convert ??= converterOf(field.node);
       const converted = field.convert(given, findings);
-      if (!(field.omitEmpty && isEmpty(converted))) struct[field.name] = converted;
+      if (converted === null ? field.always : !(field.omitEmpty && isEmpty(converted))) struct[field.name] = converted;
     }
     if (known !== countDefined(value)) findings.unknownFields = true;
     return struct;

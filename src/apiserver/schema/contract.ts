@@ -95,6 +95,8 @@ export type BodyFormat = 'json' | 'yaml' | 'protobuf';
 /** All that the generic machinery asks about one kind; one mechanism for built-in and custom kinds. */
 export interface KindSchema extends GroupVersionKind {
   readonly custom: boolean;
+  /** The kind has a `status` subresource: its status is written there and nowhere else. */
+  readonly hasStatus: boolean;
   /** The root: a struct with apiVersion, kind and metadata. */
   readonly node: SchemaNode;
   /**

@@ -31,6 +31,7 @@ export class PublishedKind implements KindSchema {
   readonly version: string;
   readonly kind: string;
   readonly custom = false;
+  readonly hasStatus: boolean;
   readonly node: StructNode;
   readonly #surroundings: PublishedKindSurroundings;
 
@@ -39,6 +40,7 @@ export class PublishedKind implements KindSchema {
     this.version = kind.version;
     this.kind = kind.kind;
     this.node = node;
+    this.hasStatus = withStatus().has(`${kind.group}/${kind.version}/${kind.kind}`);
     this.#surroundings = surroundings;
   }
 
@@ -101,7 +103,11 @@ export class PublishedKind implements KindSchema {
     const { value, findings } = this.#convert(body);
     if (findings.fatal !== undefined) throw cannotBeHandled(this, this, findings.fatal);
     const errors = [...body.yamlErrors, ...findings.fieldErrors];
-    return { object: this.#typed(value as object), fieldErrors: errors, warnings: errors.flatMap(warningsOf) };
+    return {
+      object: this.#typed(value as object, body.value),
+      fieldErrors: errors,
+      warnings: errors.flatMap(warningsOf),
+    };
   }
 
   // The quick way, and where that finds something amiss, the exact one for what the real server says of it.
@@ -126,9 +132,11 @@ export class PublishedKind implements KindSchema {
     }
   }
 
-  #typed(value: object): KubeObject {
+  #typed(value: object, body: unknown): KubeObject {
     const apiVersion = this.group === '' ? this.version : `${this.group}/${this.version}`;
-    return { ...{ kind: this.kind, apiVersion }, ...(value as KubeObject), ...{ kind: this.kind, apiVersion } };
+    const object: KubeObject = { ...{ kind: this.kind, apiVersion }, ...value, ...{ kind: this.kind, apiVersion } };
+    // Go omits empty lists, but this one is an order to forget all owners, which nothing else tells from silence.
+    return resetsManagedFields(body) ? { ...object, metadata: { ...object.metadata, managedFields: [] } } : object;
   }
 
   // The body is something else: it is decoded as that first, and what is wrong with it is told first.
@@ -146,10 +154,22 @@ export class PublishedKind implements KindSchema {
   }
 }
 
+function resetsManagedFields(body: unknown): boolean {
+  const { managedFields } = (body as KubeObject | null)?.metadata ?? {};
+  return Array.isArray(managedFields) && managedFields.length === 0;
+}
+
 const internalName = ({ group, kind }: GroupVersionKind): string =>
   `${tables.internalPackages[group] ?? group}.${kind}`;
 const notRegistered = (kind: string, groupVersion: string): string =>
   `no kind "${kind}" is registered for version "${groupVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+
+let statusKinds: ReadonlySet<string> | undefined;
+
+function withStatus(): ReadonlySet<string> {
+  statusKinds ??= new Set(tables.resources.filter((row) => row[3] === 'status').map((row) => row[5]));
+  return statusKinds;
+}
 
 const nothing: StrictFindings = { fatal: undefined, fieldErrors: [] };
 

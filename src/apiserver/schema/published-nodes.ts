@@ -104,7 +104,7 @@ export class AnnotatedStruct implements SchemaNode {
   readonly base: StructNode;
   constructor(base: StructNode, annotations: Partial<SchemaNode>) {
     this.base = base;
-    Object.assign(this, annotations);
+    Object.assign(this, base.mapType ? { mapType: base.mapType } : {}, annotations);
   }
   get goType(): string {
     return this.base.goType;

@@ -3,7 +3,7 @@ import { formatQuantity, parseQuantity } from '../canonical-quantity.ts';
 import type { SchemaField, SchemaNode } from '../contract.ts';
 import { AnnotatedStruct, StructNode } from '../published-nodes.ts';
 import { coreDefaults } from './core-defaults.ts';
-import { type Fields, fill, fillPointer, type SetDefaults } from './fill.ts';
+import { type Fields, fill, fillPointer, isZero, type SetDefaults } from './fill.ts';
 import { otherDefaults } from './other-defaults.ts';
 import { podDefaults } from './pod-defaults.ts';
 import { workloadDefaults } from './workload-defaults.ts';
@@ -69,7 +69,9 @@ function structWalker(node: StructNode): Walk | undefined {
   };
 }
 
-const hasDeclaredDefault = (field: SchemaField): boolean => field.default !== undefined;
+// A zero default says nothing where Go holds no pointer.
+const hasDeclaredDefault = (field: SchemaField): boolean =>
+  field.default !== undefined && (field.pointer || !isZero(field.default));
 
 // Amounts of resources are kept to thousandths.
 function roundUp(value: unknown): void {

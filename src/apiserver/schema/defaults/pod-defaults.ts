@@ -55,8 +55,6 @@ function probe(struct: Fields): void {
   fill(struct, 'periodSeconds', 10);
   fill(struct, 'successThreshold', 1);
   fill(struct, 'failureThreshold', 3);
-  const grpc = struct['grpc'] as Fields | undefined;
-  if (grpc) fillPointer(grpc, 'service', '');
 }
 
 // An address given the old way wins over the list that it is the first of.
@@ -88,7 +86,5 @@ export const podDefaults: Readonly<Record<string, SetDefaults>> = {
     fill(struct, 'scheme', 'HTTP');
   },
   [`${core}ObjectFieldSelector`]: (struct) => fill(struct, 'apiVersion', 'v1'),
-  [`${core}FileKeySelector`]: (struct) => fillPointer(struct, 'optional', false),
   [`${core}HostPathVolumeSource`]: (struct) => fillPointer(struct, 'type', ''),
-  [`${core}AzureDiskVolumeSource`]: (struct) => fillPointer(struct, 'readOnly', false),
 };
