@@ -63,7 +63,7 @@ export async function patch(
   const context = readContext(request, 'PatchOptions', type === 'apply');
   const { subresource, namespace, name = '' } = info;
   const isApply = type === 'apply';
-  const applied = isApply ? resource.schema.decode(request.body, 'yaml') : undefined;
+  const applied = isApply ? resource.schema.readConfiguration(request.body) : undefined;
   const body = isApply ? undefined : parsePatchBody(request.body);
   const force = isApply && request.query.get('force') === 'true';
   const result = await patchObject(machinery, {

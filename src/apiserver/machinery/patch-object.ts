@@ -67,7 +67,8 @@ function applyConfiguration(
   request: PatchRequest,
 ): (live: KubeObject | undefined) => WantedObject {
   const { resource, subresource, context, body, force, name, namespace } = request;
-  const decoded = request.applied ?? resource.schema.decodeValue(body);
+  // The applier owns what is written there, so that nothing is decoded or dropped before.
+  const decoded = request.applied ?? { object: body as KubeObject, fieldErrors: [], warnings: [] };
   checkFields(machinery, resource.schema, decoded, context);
   const applied = named(resource, ownPart(resource, subresource, decoded.object), namespace, name);
   const writer = { manager: context.manager, subresource, time: timestamp(machinery.clock) };

@@ -76,3 +76,14 @@ export function groupVersionKindOf({ apiVersion, kind }: TypeMeta, expected: Gro
     return { group: expected.group, version: expected.version, kind: filled };
   return { group, version, kind: filled };
 }
+
+const YAML_ERRORS = 'yaml: unmarshal errors:\n';
+
+/** The warnings that say the same as a field error: a complaint about YAML becomes one for each line. */
+export function yamlWarnings(error: string): string[] {
+  if (!error.startsWith(YAML_ERRORS)) return [error];
+  return error
+    .slice(YAML_ERRORS.length)
+    .split('\n')
+    .map((line) => line.trim());
+}

@@ -107,6 +107,11 @@ export interface KindSchema extends GroupVersionKind {
   /** The same for a value that was parsed already: the result of a patch, or an object of an in-process client. `value` is not changed. */
   decodeValue(value: unknown): DecodedObject;
   /**
+   * Parses the body of a server-side apply and no more: JSON or YAML, zero values and unknown fields as they stand, since the
+   * applier owns what is written there. Throws ApiStatusError BadRequest.
+   */
+  readConfiguration(body: Buffer): DecodedObject;
+  /**
    * Fills in what the real server's static defaulting fills in for this version (Pod restartPolicy, Service type, Probe
    * periods, CRD `default`); returns a new object where something changed. Not: what needs the cluster (clusterIP, ports).
    */

@@ -35,6 +35,18 @@ export function jsonShape(text: Buffer): JsonShape {
   return { keys, unusualNumbers, depth };
 }
 
+/** Number of object keys in a parsed value. */
+export function countKeys(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) count += countKeys(item);
+    return count;
+  }
+  for (const key of Object.keys(value)) count += 1 + countKeys((value as Record<string, unknown>)[key]);
+  return count;
+}
+
 /** Index of the quote that ends the string whose first byte is at `at`. */
 function stringEnd(text: Buffer, at: number): number {
   for (let index = at; ; index++) {

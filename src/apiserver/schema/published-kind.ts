@@ -1,9 +1,17 @@
 import type { KubeObject } from '../../kube/resources.ts';
-import { cannotBeHandled, groupVersionKindOf, typeMetaOf, unrecognized, wrongVersion } from './body-errors.ts';
+import {
+  cannotBeHandled,
+  groupVersionKindOf,
+  typeMetaOf,
+  unrecognized,
+  wrongVersion,
+  yamlWarnings,
+} from './body-errors.ts';
 import { canonicalForm, TypeMismatch } from './canonical-form.ts';
 import type { BodyFormat, DecodedObject, FieldCause, GroupVersionKind, KindSchema } from './contract.ts';
-import { goSyntaxError, jsonShape, MAX_DEPTH } from './json-syntax.ts';
+import { countKeys, goSyntaxError, jsonShape, MAX_DEPTH } from './json-syntax.ts';
 import type { StructNode } from './published-nodes.ts';
+import { readConfiguration } from './read-configuration.ts';
 import { type StrictFindings, strictFindings } from './strict-json.ts';
 import { tables } from './tables.ts';
 import { parseYaml, YamlProblem } from './yaml-text.ts';
@@ -56,6 +64,10 @@ export class PublishedKind implements KindSchema {
     return this.#decode({ value, text: () => JSON.stringify(value), suspicious: false, yamlErrors: [] }, undefined);
   }
 
+  readConfiguration(body: Buffer): DecodedObject {
+    return readConfiguration(body);
+  }
+
   applyDefaults<T extends KubeObject>(object: T): T {
     return this.#surroundings.applyDefaults(this.node, object);
   }
@@ -106,7 +118,7 @@ export class PublishedKind implements KindSchema {
     return {
       object: this.#typed(value as object, body.value),
       fieldErrors: errors,
-      warnings: errors.flatMap(warningsOf),
+      warnings: errors.flatMap(yamlWarnings),
     };
   }
 
@@ -173,17 +185,6 @@ function withStatus(): ReadonlySet<string> {
 
 const nothing: StrictFindings = { fatal: undefined, fieldErrors: [] };
 
-function countKeys(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  let count = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) count += countKeys(item);
-    return count;
-  }
-  for (const key of Object.keys(value)) count += 1 + countKeys((value as Record<string, unknown>)[key]);
-  return count;
-}
-
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
@@ -192,15 +193,4 @@ function sorted(value: unknown): unknown {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, inner]) => [key, sorted(inner)]),
   );
-}
-
-const YAML_ERRORS = 'yaml: unmarshal errors:\n';
-
-/** A complaint about YAML becomes one warning for each line. */
-function warningsOf(error: string): string[] {
-  if (!error.startsWith(YAML_ERRORS)) return [error];
-  return error
-    .slice(YAML_ERRORS.length)
-    .split('\n')
-    .map((line) => line.trim());
 }
