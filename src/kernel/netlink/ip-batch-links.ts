@@ -76,6 +76,7 @@ const errnoByWords: readonly (readonly [RegExp, number])[] = [
   [/file exists|already (assigned|exists)/i, 17],
   [/not supported|unknown device type/i, 95],
   [/network is unreachable|invalid gateway/i, 101],
+  [/permission denied|is disabled/i, 13],
   [/not permitted/i, 1],
 ];
 

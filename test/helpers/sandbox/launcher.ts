@@ -11,7 +11,7 @@ const { fd } = (listener as unknown as { readonly _handle: { readonly fd: number
 try {
   const { outerPid, innerPid, innerStartTime } = await launchSandbox({
     entry,
-    args: [name, 'two words'],
+    args: [name, 'two words', stateDir],
     stateDir,
     listenFds: [fd],
     logFile: `${stateDir}/log`,

@@ -1,7 +1,8 @@
 // What runs in the sandboxes of sandbox.test.ts: a small lab, and an HTTP server for the host on the inherited descriptor 3.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
+import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { startProgram } from '../../../src/kernel/programs.ts';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
 import { prepareSandbox } from '../../../src/kernel/sandbox.ts';
@@ -17,7 +18,8 @@ writeSysctl(NetworkNamespace.current(), 'net.ipv4.ip_local_port_range', '20000 2
 await createIptablesRunner(node!.netns, { backend: 'nft' }).restore('ipv4', '*nat\n-A OUTPUT -j ACCEPT\nCOMMIT\n', {
   noflush: false,
 });
-const sandbox = { hostname: 'pod', files: {}, proc: true };
+writeFileSync('/run/resolv.conf', 'nameserver 10.96.0.10\n');
+const sandbox = { hostname: 'pod', files: { '/etc/resolv.conf': '/run/resolv.conf' }, proc: true };
 const sleeper = startProgram({ command: ['sleep', '1000'], netns: pod!.netns, sandbox });
 // Its child outlives it and becomes an orphan, which must not stay as a zombie.
 const orphan = startProgram({ command: ['sh', '-c', 'sleep 0.05 & exit 0'], netns: node!.netns });
@@ -31,7 +33,9 @@ createServer(async (request, response) => {
   const facts = {
     pid: process.pid,
     uid: process.getuid?.(),
-    arguments: process.argv.slice(2),
+    arguments: process.argv.slice(2, 4),
+    stateFolder: readdirSync(process.argv[4]!),
+    resolvers: (await runProgram({ command: ['cat', '/etc/resolv.conf'], sandbox })).stdout,
     sleeper: sleeper.pid,
     answer,
     mounts: states,

@@ -4,6 +4,7 @@ import { ipBatchLinks } from '../../../src/kernel/netlink/ip-batch-links.ts';
 import type { LinkOperation } from '../../../src/kernel/netlink/operations.ts';
 import { rtnetlinkLinks } from '../../../src/kernel/netlink/rtnetlink-links.ts';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
+import { writeSysctl } from '../../../src/kernel/sysctl.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
 
 const implementations = [
@@ -194,6 +195,14 @@ describe.each(implementations)('links by %s', (_, links) => {
     ['a name that is too long', { kind: 'addBridge', name: 'a-name-of-16-let' }, /addBridge a-name-of-16-let/],
   ])('%s is refused with the operation, the namespace and the reason', (_name, operation, message) => {
     expect(() => apply(node, operation)).toThrow(message);
+  });
+
+  it('IPv6 addresses where IPv6 is switched off are refused with the way out', () => {
+    apply(node, wire());
+    writeSysctl(pod, 'net.ipv6.conf.eth0.disable_ipv6', 1);
+    expect(() => apply(pod, { kind: 'addAddress', link: 'eth0', address: 'fd00::2/64' })).toThrow(
+      expect.objectContaining({ code: 'ERR_MISSING_KERNEL_FEATURE', hint: expect.stringContaining('IPv4 only') }),
+    );
   });
 
   it('a link that another program deleted and made again is found under its name', () => {

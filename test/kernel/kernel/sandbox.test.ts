@@ -18,6 +18,8 @@ interface Facts {
   readonly pid: number;
   readonly uid: number;
   readonly arguments: readonly string[];
+  readonly stateFolder: readonly string[];
+  readonly resolvers: string;
   readonly sleeper: number;
   readonly answer: unknown;
   readonly mounts: readonly string[];
@@ -46,8 +48,8 @@ function runLauncher(
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-function stateFolder(): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(tmpdir(), 'towtank-sandbox-'));
+function stateFolder(parent = tmpdir()): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(parent, 'towtank-sandbox-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
@@ -90,6 +92,27 @@ describe.each(users)('a sandbox of %s', (_, prefix) => {
     expect(facts).toMatchObject({ uid: 0, arguments: ['web', 'two words'], answer: { answer: 'web' } });
     expect(facts.mounts).toEqual(expect.arrayContaining(['/run tmpfs', '/sys sysfs', '/proc proc']));
     expect(readFileSync(`${folder.path}/log`, 'utf8')).toBe('');
+  });
+
+  it('keeps its state folder also when that is under /run, which is its own otherwise', async () => {
+    using folder = stateFolder('/run');
+    await using sandbox = launch(folder.path, prefix);
+    expect((await askSupervisor(sandbox)).stateFolder).toEqual(['log']);
+  });
+
+  it('gives pods their resolv.conf also where the host has a link into /run there, as systemd makes it', async () => {
+    using folder = stateFolder();
+    const script = [
+      'mkdir "$1/etc"',
+      'for f in alternatives hosts passwd; do cp -rP /etc/$f "$1/etc" 2>/dev/null || true; done',
+      'ln -sf ../run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"',
+      'mount --bind "$1/etc" /etc',
+      'shift',
+      'exec "$@"',
+    ];
+    const systemd = ['unshare', '--mount', 'sh', '-c', script.join(' && '), 'sh', folder.path];
+    await using sandbox = launch(folder.path, [...systemd, ...prefix]);
+    expect((await askSupervisor(sandbox)).resolvers).toBe('nameserver 10.96.0.10\n');
   });
 
   it('changes nothing of the host: links, mounts, sysctls', async () => {
