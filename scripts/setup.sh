@@ -23,10 +23,9 @@ find_node() {
   node=$(command -v node) && node_is_new_enough "$node"
 }
 
-# $1: prod (what the program needs) or dev (what its tests need too). The stamp is a copy of the lock file.
+# The stamp is a copy of the lock file.
 npm_packages_present() {
-  cmp -s "$root/package-lock.json" "$root/node_modules/.towtank-dev" && return 0
-  [ "$1" = prod ] && cmp -s "$root/package-lock.json" "$root/node_modules/.towtank-prod"
+  cmp -s "$root/package-lock.json" "$root/node_modules/.towtank-lock"
 }
 
 install_npm_packages() {
@@ -34,12 +33,7 @@ install_npm_packages() {
     say 'Node.js with npm is missing: install Node >= 20 (https://nodejs.org), then run this again'
     exit 2
   }
-  kind=$1
-  omit=
-  if [ "$kind" = prod ]; then
-    if command -v node >/dev/null 2>&1 && node_is_new_enough "$(command -v node)"; then omit=--omit=dev; else kind=dev; fi
-  fi
-  say "installing npm packages (once, about half a minute)"
+  say 'installing npm packages (once, about half a minute)'
   [ -w "$root" ] || {
     say "cannot write to $root: run once as the user who owns it"
     exit 2
@@ -47,15 +41,24 @@ install_npm_packages() {
   (
     # Two first runs at once take turns; the second finds the work done.
     command -v flock >/dev/null 2>&1 && flock 9
-    npm_packages_present "$1" && exit 0
+    npm_packages_present && exit 0
     cd "$root" || exit 1
-    npm install --no-save $omit --no-audit --no-fund --loglevel=error >&2 || exit 1
-    cp package-lock.json "node_modules/.towtank-$kind"
+    npm install --no-save --no-audit --no-fund --loglevel=error >&2 || exit 1
+    cp package-lock.json node_modules/.towtank-lock
   ) 9<"$root/package.json"
   [ $? -eq 0 ] || {
     say 'npm install failed (its message stands above); nothing else was changed'
     exit 2
   }
+}
+
+# Sets `entry`: the bundle, made anew when a source is newer; the sources themselves where it cannot be written.
+find_entry() {
+  entry=$root/dist/cli.js
+  [ -e "$root/dist/.built" ] && [ -z "$(find "$root/src" "$root/package.json" -newer "$root/dist/.built" -print -quit)" ] && return 0
+  if [ ! -w "$root" ] || ! "$node" --disable-warning=ExperimentalWarning "$root/scripts/build.ts" >&2; then
+    entry=$root/src/cli/main.ts
+  fi
 }
 
 missing_programs() {

@@ -1,6 +1,7 @@
 // Pid 1 of a cluster's sandbox: everything of the cluster runs in this process or as its child. Started by launch-cluster.ts
 // with the path of a StartSpec.
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { prepareSandbox } from '../kernel/sandbox.ts';
 import { runCluster } from './compose/run-cluster.ts';
@@ -28,6 +29,8 @@ async function supervise(spec: StartSpec): Promise<void> {
       void cluster[Symbol.asyncDispose]().then(() => process.exit(0));
     });
     send({ type: 'ready', kubeconfig: spec.paths.kubeconfig });
+    // A supervisor ends by SIGKILL: what it compiled has to be kept now, for the next start.
+    flushCompileCache();
   } catch (error) {
     log(`the start failed: ${error instanceof Error ? error.stack : String(error)}`);
     launcher.write(`${JSON.stringify({ type: 'failed', error: toWire(error) } satisfies StartMessage)}\n`, () =>

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
+import manifest from '../../package.json' with { type: 'json' };
 
 /** towtank's own version, from package.json. */
 export function towtankVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  return manifest.version;
 }
 
 /** The Kubernetes version that the API server says it is. */

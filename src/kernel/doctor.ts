@@ -10,7 +10,7 @@ import { launchSandbox } from './sandbox.ts';
 export type { Finding } from './doctor/finding.ts';
 export { requirePrograms } from './doctor/required-programs.ts';
 
-const insideFile = import.meta.url.endsWith('.ts') ? './doctor/inside.ts' : './doctor/inside.js';
+const insideFile = import.meta.url.endsWith('.ts') ? './doctor/inside.ts' : './inside.js';
 
 /**
  * Examines this machine: programs, limits, whether a sandbox can be had, and, in one that exists for a second, what the kernel

@@ -1,0 +1,29 @@
+// Bundles src into dist: a start reads ten files instead of six hundred, and Node does not run TypeScript of installed packages.
+// All files lie beside each other, so that a module finds the others by its own URL. Types are written by `npm run build`.
+import { rmSync, writeFileSync } from 'node:fs';
+import { rolldown } from 'rolldown';
+
+const root = new URL('..', import.meta.url).pathname;
+const bundle = await rolldown({
+  cwd: root,
+  input: {
+    cli: 'src/cli/main.ts',
+    index: 'src/index.ts',
+    supervisor: 'src/cluster/supervisor.ts',
+    inside: 'src/kernel/doctor/inside.ts',
+  },
+  platform: 'node',
+  // Brings its own binary.
+  external: ['koffi'],
+  logLevel: 'silent',
+});
+rmSync(`${root}/dist`, { recursive: true, force: true });
+await bundle.write({
+  dir: `${root}/dist`,
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name]-[hash].js',
+});
+await bundle.close();
+// The launcher builds anew when a source is newer than this.
+writeFileSync(`${root}/dist/.built`, '');
