@@ -157,15 +157,26 @@ export class FamilyProxy implements AsyncDisposable {
     }
   }
 
-  // Somebody may flush our rules: looked for once per sync period.
-  #watch(): void {
-    const { clock, syncPeriodMs, backend, onError, family } = this.#options;
-    this.#monitor = clock.schedule(syncPeriodMs, () => {
-      backend
-        .isIntact()
-        .then((intact) => intact || this.request({ full: true }))
-        .catch((error: unknown) => this.#closed || onError(`check of ${family} rules failed`, error))
-        .finally(() => this.#closed || this.#watch());
+  // Somebody may flush our rules: looked for once per sync period, and again soon after a repair, as whoever flushes may not
+  // have been done yet.
+  #watch(delayMs = this.#options.syncPeriodMs): void {
+    const { clock, syncPeriodMs } = this.#options;
+    this.#monitor = clock.schedule(delayMs, () => {
+      void this.#check().then(
+        (intact) => this.#closed || this.#watch(intact ? syncPeriodMs : Math.min(1000, syncPeriodMs)),
+      );
     });
+  }
+
+  async #check(): Promise<boolean> {
+    const { backend, onError, family } = this.#options;
+    try {
+      const intact = await backend.isIntact();
+      if (!intact && !this.#closed) this.request({ full: true });
+      return intact;
+    } catch (error) {
+      if (!this.#closed) onError(`check of ${family} rules failed`, error);
+      return true;
+    }
   }
 }

@@ -52,7 +52,11 @@ export class FakeIptables implements IptablesRunner {
     if (args[0] === '--version') return { exitCode: 0, stdout: 'iptables v1.8.9 (nf_tables)', stderr: '' };
     const rules = this.#families[family].get(table as TableName)?.get(chain);
     if (rules === undefined) throw failure(`No chain/target/match by that name: ${table} ${chain}`, 1);
-    return { exitCode: 0, stdout: [`-N ${chain}`, ...rules].join('\n'), stderr: '' };
+    return {
+      exitCode: 0,
+      stdout: [`-N ${chain}`, ...rules.map((rule) => `-A ${chain} ${rule}`)].join('\n'),
+      stderr: '',
+    };
   }
 
   /** What is in the kernel, as data. */

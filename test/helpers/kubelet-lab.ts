@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import type { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
-import { connectTcp } from '../../src/kernel/sockets.ts';
-import type { Container, Pod, PodSpec } from '../../src/kube/generated/types.ts';
+import { connectTcp, udpSocket } from '../../src/kernel/sockets.ts';
+import type { Container, ContainerStatus, Pod, PodSpec } from '../../src/kube/generated/types.ts';
 import { SharedInformers } from '../../src/kube/informers.ts';
 import { keyOf, resources } from '../../src/kube/resources.ts';
 import { Kubelets, type KubeletsOptions } from '../../src/kubelet/kubelets.ts';
@@ -98,6 +98,13 @@ export class KubeletLab implements AsyncDisposable {
     await this.#watch(keyOf(pod), (current) => current === undefined);
   }
 
+  /** Waits until no pod is attached to any node's network. */
+  async untilDetached(): Promise<void> {
+    while (this.network.nodes.some(({ network }) => network.pods.size > 0)) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   async delete(pod: Pod, gracePeriodSeconds?: number): Promise<void> {
     const { name = '', namespace } = pod.metadata ?? {};
     await this.client.delete(
@@ -127,6 +134,22 @@ export class KubeletLab implements AsyncDisposable {
     });
   }
 
+  /** Sends a datagram from a namespace and resolves with the answer. */
+  async askUdp(
+    from: NetworkNamespace,
+    { host, port, payload }: { readonly host: string; readonly port: number; readonly payload: string },
+  ): Promise<string> {
+    const socket = await udpSocket(from, { family: host.includes(':') ? 'ipv6' : 'ipv4' });
+    try {
+      return await new Promise((resolve, reject) => {
+        socket.once('message', (data) => resolve(data.toString())).once('error', reject);
+        socket.connect(port, host, () => socket.send(payload));
+      });
+    } finally {
+      socket.close();
+    }
+  }
+
   /** Runs a command in the pod's only container and collects what it prints. */
   async exec(
     pod: Pod,
@@ -151,6 +174,17 @@ export class KubeletLab implements AsyncDisposable {
 
   async logs(pod: Pod, options: Parameters<Kubelets['logs']>[2] = {}, container = 'main'): Promise<string> {
     return text(await this.kubelets.logs(pod, container, options));
+  }
+
+  /** The log once it has so many lines. */
+  async follow(pod: Pod, lines: number, container = 'main'): Promise<string> {
+    await this.until(pod, ({ status }) => hasStarted(status?.containerStatuses, container));
+    let log = '';
+    for await (const chunk of await this.kubelets.logs(pod, container, { follow: true })) {
+      log += chunk;
+      if (log.split('\n').length > lines) break;
+    }
+    return log;
   }
 
   /** Events of a pod so far, as `Reason message`. */
@@ -187,6 +221,10 @@ export class KubeletLab implements AsyncDisposable {
       );
     });
   }
+}
+
+function hasStarted(statuses: readonly ContainerStatus[] = [], container: string): boolean {
+  return statuses.some(({ name, containerID }) => name === container && containerID !== undefined);
 }
 
 /** True when the pod's Ready condition is True. */

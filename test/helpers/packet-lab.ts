@@ -79,6 +79,16 @@ export class PacketLab implements AsyncDisposable {
     return lab;
   }
 
+  /** The namespace of backends that do not send, for servers of a test's own. */
+  get backends(): NetworkNamespace {
+    return this.#backends.netns;
+  }
+
+  /** The namespace of pods that send, for connections of a test's own. */
+  get pods(): NetworkNamespace {
+    return this.#pods.netns;
+  }
+
   /** Sends from `source` as this kind of sender and reports what came back within `timeoutMs`. */
   async send(packet: {
     readonly from: 'pod' | 'node' | 'localhost' | 'external';

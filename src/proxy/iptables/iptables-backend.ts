@@ -4,7 +4,7 @@ import type { SelectedPort } from '../facts/select-endpoints.ts';
 import type { ProxyBackend, ProxyState, QuarantinedPort, SyncReport } from '../proxy-backend.ts';
 import { AppliedRules } from './applied-rules.ts';
 import type { FixedOptions } from './build-fixed-chains.ts';
-import { CANARY } from './chain-names.ts';
+import { CANARY, FORWARD, POSTROUTING } from './chain-names.ts';
 import { writeCleanup } from './cleanup.ts';
 import { type ExistingRules, readExisting } from './existing-rules.ts';
 import { READ_ALL_RULES, RestoreScript } from './restore-script.ts';
@@ -16,8 +16,13 @@ export interface IptablesBackendOptions extends FixedOptions {
   readonly runner: IptablesRunner;
 }
 
-// kube-proxy looks in mangle only, which is cheap at any size; a flush of another table alone goes unnoticed there.
-const WATCHED = [{ table: 'mangle', chain: CANARY }] as const;
+// kube-proxy looks for the canary in mangle only, which is cheap at any size, and misses a flush of another table alone.
+// Legacy iptables reads a whole table to list one chain: there the others are looked at while they are small.
+const WATCHED = [
+  { table: 'nat', chain: POSTROUTING },
+  { table: 'filter', chain: FORWARD },
+] as const;
+const WATCHED_RULES = 5000;
 
 /** iptables mode: the rules of kube-proxy, written with as little text as each change needs. */
 export class IptablesBackend implements ProxyBackend {
@@ -46,15 +51,19 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   async isIntact(): Promise<boolean> {
-    for (const { table, chain } of WATCHED) if (!(await this.#hasChain(table, chain))) return false;
+    if (this.#applied === undefined) return true;
+    if ((await this.#list('mangle', CANARY)) === undefined) return false;
+    if (this.#ruleCount(this.#applied) > WATCHED_RULES && !(await this.#usesNft())) return true;
+    for (const { table, chain } of WATCHED) if (!(await this.#list(table, chain))?.includes('-A ')) return false;
     return true;
   }
 
-  async #hasChain(table: string, chain: string): Promise<boolean> {
+  // What `iptables -S CHAIN` prints; undefined when the chain is not there.
+  async #list(table: string, chain: string): Promise<string | undefined> {
     try {
-      return (await this.#runner.run(this.family, ['-t', table, '-S', chain])).stdout.includes(chain);
+      return (await this.#runner.run(this.family, ['-t', table, '-S', chain])).stdout;
     } catch (error) {
-      if (error instanceof KernelCommandError && error.exitCode === 1) return false;
+      if (error instanceof KernelCommandError && error.exitCode === 1) return undefined;
       throw error;
     }
   }
@@ -171,16 +180,21 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   #report(kind: SyncReport['kind'], applied: AppliedRules, script: RestoreScript): SyncReport {
-    let own = 0;
-    for (const { ruleCount } of applied.ports.values()) own += ruleCount;
-    const total = { filter: applied.shared.count('filter'), nat: applied.shared.count('nat') + own };
+    const filter = applied.shared.count('filter');
+    const nat = this.#ruleCount(applied) - filter;
     return {
       kind,
       quarantined: this.#quarantined(),
       rules: {
-        filter: { total: total.filter, written: script.ruleCount('filter') },
-        nat: { total: total.nat, written: script.ruleCount('nat') },
+        filter: { total: filter, written: script.ruleCount('filter') },
+        nat: { total: nat, written: script.ruleCount('nat') },
       },
     };
+  }
+
+  #ruleCount({ ports, shared }: AppliedRules): number {
+    let count = shared.count('filter') + shared.count('nat');
+    for (const { ruleCount } of ports.values()) count += ruleCount;
+    return count;
   }
 }
