@@ -24,7 +24,7 @@ import { internetAddress, portOf } from './ffi/socket-address.ts';
 import { openSocket, setIntOption, systemCall } from './ffi/system-calls.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 
-export interface LocalAddress {
+interface LocalAddress {
   /** A literal IPv4 or IPv6 address; `0.0.0.0` and `::` mean all. */
   readonly host: string;
   /** 0 lets the kernel choose; `localPort` tells which. */

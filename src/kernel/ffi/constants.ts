@@ -12,18 +12,16 @@ export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 
+export const O_CLOEXEC = 0o2000000;
+
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
-export const SO_BROADCAST = 6;
 export const SO_SNDBUF = 7;
-export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
-export const SO_BINDTODEVICE = 25;
 export const SO_MARK = 36;
 
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
-export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
 export const IPPROTO_SCTP = 132;
 export const IP_FREEBIND = 15;
@@ -58,6 +56,8 @@ export const TIOCSWINSZ = 0x5414;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGPTN = 0x80045430;
 export const SIOCSIFFLAGS = 0x8914;
+export const SIOCETHTOOL = 0x8946;
+export const ETHTOOL_GLINK = 0x0a;
 export const IFF_UP = 1;
 
 export const EPERM = 1;
@@ -66,10 +66,10 @@ export const ESRCH = 3;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EACCES = 13;
-export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const EINVAL = 22;
 export const EOPNOTSUPP = 95;
+export const EAFNOSUPPORT = 97;
 export const EADDRNOTAVAIL = 99;
-export const EINPROGRESS = 115;
+export const ENETUNREACH = 101;

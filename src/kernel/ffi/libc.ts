@@ -6,10 +6,8 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   listen(fd: number, backlog: number): number;
-  connect(fd: number, address: Uint8Array, length: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
-  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   send(fd: number, data: Uint8Array, length: number, flags: number): number;
   sendto(
     fd: number,
@@ -24,24 +22,23 @@ export interface Libc {
   unshare(flags: number): number;
   mount(source: string, target: string, type: string | null, flags: number, data: string | null): number;
   umount2(target: string, flags: number): number;
-  fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   fchdir(fd: number): number;
   chdir(path: string): number;
+  pipe2(descriptors: Uint8Array, flags: number): number;
   pivot_root(newRoot: string, putOld: string): number;
   sethostname(name: string, length: number): number;
-  prctl(option: number, argument: number, third: number, fourth: number, fifth: number): number;
   errno(): number;
+  /** Puts 32-bit numbers at an address that stays valid for ever, for structures that hold pointers. */
+  place(numbers: readonly number[]): bigint;
 }
 
 const declarations = [
   'int socket(int domain, int type, int protocol)',
   'int bind(int fd, const void *address, uint32_t length)',
   'int listen(int fd, int backlog)',
-  'int connect(int fd, const void *address, uint32_t length)',
   'int getsockname(int fd, void *address, void *length)',
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
-  'int getsockopt(int fd, int level, int option, void *value, void *length)',
   'long send(int fd, const void *data, size_t length, int flags)',
   'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
   'long recv(int fd, void *data, size_t length, int flags)',
@@ -49,14 +46,13 @@ const declarations = [
   'int unshare(int flags)',
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
   'int umount2(const char *target, int flags)',
-  // Variadic in C; the three used forms pass one integer or pointer, which the 64-bit Linux ABIs pass alike.
-  'int fcntl(int fd, int command, long argument)',
+  // Variadic in C: one pointer is passed alike by the ABIs of 64-bit Linux.
   'int ioctl(int fd, unsigned long request, void *argument)',
   'int fchdir(int fd)',
   'int chdir(const char *path)',
+  'int pipe2(void *descriptors, int flags)',
   'int pivot_root(const char *newRoot, const char *putOld)',
   'int sethostname(const char *name, size_t length)',
-  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
 ] as const;
 
 let loaded: Libc | undefined;
@@ -95,7 +91,12 @@ export function isLibcAvailable(): boolean {
 function load(): Libc {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   const library = koffi.load(null);
-  const functions: Record<string, unknown> = { errno: () => koffi.errno() };
+  const place = (numbers: readonly number[]): bigint => {
+    const memory = koffi.alloc('uint32_t', numbers.length);
+    koffi.encode(memory, koffi.array('uint32_t', numbers.length), numbers);
+    return BigInt(koffi.address(memory));
+  };
+  const functions: Record<string, unknown> = { errno: () => koffi.errno(), place };
   for (const declaration of declarations) {
     const name = /(\w+)\(/.exec(declaration)?.[1];
     if (name !== undefined) functions[name] = library.func(declaration);

@@ -1,5 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { UserError } from '../../errors/towtank-error.ts';
+import {
+  EACCES,
+  EADDRNOTAVAIL,
+  EEXIST,
+  EINVAL,
+  ENETUNREACH,
+  ENODEV,
+  ENOENT,
+  EOPNOTSUPP,
+  EPERM,
+  ESRCH,
+} from '../ffi/constants.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { administratorSearchPath, findExecutable } from '../programs/find-executable.ts';
 import { type BatchProgram, batchProgram, printBatch } from './ip-batch-text.ts';
@@ -44,7 +56,7 @@ function runBatch(netns: NetworkNamespace, program: BatchProgram, lines: readonl
     if (operation !== undefined && !isAbsent(operation, refusal.errno)) throw refusalError(netns, operation, refusal);
   }
   if (result.status !== 0 && refusals.size === 0) {
-    throw refusalError(netns, lines[0]!.operation, { errno: 22, explanation: result.stderr.trim() });
+    throw refusalError(netns, lines[0]!.operation, { errno: EINVAL, explanation: result.stderr.trim() });
   }
 }
 
@@ -69,19 +81,19 @@ export function parseRefusals(stderr: string): ReadonlyMap<number, Refusal> {
 }
 
 const errnoByWords: readonly (readonly [RegExp, number])[] = [
-  [/no such process/i, 3],
-  [/cannot find device|no such device/i, 19],
-  [/no such file|not found|does not exist/i, 2],
-  [/cannot assign requested address/i, 99],
-  [/file exists|already (assigned|exists)/i, 17],
-  [/not supported|unknown device type/i, 95],
-  [/network is unreachable|invalid gateway/i, 101],
-  [/permission denied|is disabled/i, 13],
-  [/not permitted/i, 1],
+  [/no such process/i, ESRCH],
+  [/cannot find device|no such device/i, ENODEV],
+  [/no such file|not found|does not exist/i, ENOENT],
+  [/cannot assign requested address/i, EADDRNOTAVAIL],
+  [/file exists|already (assigned|exists)/i, EEXIST],
+  [/not supported|unknown device type/i, EOPNOTSUPP],
+  [/network is unreachable|invalid gateway/i, ENETUNREACH],
+  [/permission denied|is disabled/i, EACCES],
+  [/not permitted/i, EPERM],
 ];
 
 function errnoOf(explanation: string): number {
-  return errnoByWords.find(([words]) => words.test(explanation))?.[1] ?? 22;
+  return errnoByWords.find(([words]) => words.test(explanation))?.[1] ?? EINVAL;
 }
 
 function executable(name: string): string {

@@ -73,7 +73,6 @@ function askIndex(netns: NetworkNamespace, name: string): number | undefined {
   for (let i = 0; i < 4; i++) w.u32(0);
   w.attributeString(rt.IFLA_IFNAME, name);
   w.end();
-  const answer = withRtnetlink(netns, (fd) => request(fd, w.bytes(), false));
-  if (!('length' in answer)) return undefined;
-  return answer[0]?.body.readInt32LE(4);
+  const answer = withRtnetlink(netns, (fd) => request(fd, w.bytes()));
+  return 'body' in answer ? answer.body.readInt32LE(4) : undefined;
 }

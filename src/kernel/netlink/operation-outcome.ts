@@ -1,5 +1,6 @@
 import { NetlinkError } from '../../errors/netlink-error.ts';
 import { TowtankError, type TowtankErrorOptions } from '../../errors/towtank-error.ts';
+import { EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, ENODEV, ENOENT, EOPNOTSUPP, ESRCH } from '../ffi/constants.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { describeOperation, type LinkOperation } from './operations.ts';
 
@@ -9,13 +10,6 @@ export interface Refusal {
   readonly explanation: string | undefined;
 }
 
-const ENOENT = 2;
-const ESRCH = 3;
-const EACCES = 13;
-const ENODEV = 19;
-const EOPNOTSUPP = 95;
-const EAFNOSUPPORT = 97;
-const EADDRNOTAVAIL = 99;
 const absent = new Set([ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL]);
 // Switched off for a link, and not in the kernel at all.
 const withoutIpv6 = new Set([EACCES, EOPNOTSUPP, EAFNOSUPPORT]);

@@ -1,3 +1,4 @@
+import { ENODEV } from '../ffi/constants.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { encodeOperation } from './encode-operation.ts';
 import { LinkIndexes, UnknownLink } from './link-indexes.ts';
@@ -8,7 +9,6 @@ import { type Acknowledgement, exchange, withRtnetlink } from './rtnetlink-socke
 
 // The receive queue of a netlink socket holds some 250 acknowledgements.
 const batchSize = 64;
-const ENODEV = 19;
 
 interface Batch {
   readonly fd: number;

@@ -47,18 +47,12 @@ export function exchange(fd: number, batch: Uint8Array, count: number): Acknowle
   return acknowledgements;
 }
 
-/** Sends one request and returns the messages of the answer: one, or a dump until its end. */
-export function request(fd: number, message: Uint8Array, dump: boolean): readonly NetlinkMessage[] | Acknowledgement {
+/** Sends one request that is answered by one message; returns that, or the refusal. */
+export function request(fd: number, message: Uint8Array): NetlinkMessage | Acknowledgement {
   systemCall('send', [fd, message, message.length, 0]);
-  const answer: NetlinkMessage[] = [];
-  for (;;) {
-    for (const part of receive(fd)) {
-      if (part.type === rt.NLMSG_ERROR) return parseAcknowledgement(part);
-      if (part.type === rt.NLMSG_DONE) return answer;
-      answer.push({ ...part, body: Buffer.from(part.body) });
-    }
-    if (!dump) return answer;
-  }
+  const [answer] = receive(fd);
+  if (answer === undefined) throw malformed();
+  return answer.type === rt.NLMSG_ERROR ? parseAcknowledgement(answer) : answer;
 }
 
 /** One message from the kernel; `body` is what follows the netlink header. */

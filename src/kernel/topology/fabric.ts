@@ -1,4 +1,5 @@
 import { TowtankError } from '../../errors/towtank-error.ts';
+import { awaitCarrier } from '../netlink/await-carrier.ts';
 import { links } from '../netlink/links.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
 import { NodeNetwork, unknownNode } from './node-network.ts';
@@ -92,6 +93,7 @@ export class Fabric implements AsyncDisposable {
     try {
       this.#plug(netns, plan);
       links.apply(netns, buildMachine(this.plan, plan));
+      awaitCarrier(this.root, this.portOf(plan.name));
     } catch (error) {
       this.#unplug(plan.name);
       netns.delete();
@@ -143,6 +145,7 @@ export class Fabric implements AsyncDisposable {
   #connect(node: NodeNetwork, all: readonly NodeNetwork[]): void {
     const others = all.filter((other) => other !== node).map((other) => other.plan);
     links.apply(node.netns, [...buildMachine(this.plan, node.plan), ...others.flatMap(buildRoutesTo)]);
+    awaitCarrier(this.root, this.portOf(node.name));
   }
 
   #plug(netns: NetworkNamespace, plan: Pick<NodePlan, 'name' | 'addresses' | 'mac'>): void {

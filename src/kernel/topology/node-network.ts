@@ -1,4 +1,5 @@
 import { TowtankError } from '../../errors/towtank-error.ts';
+import { awaitCarrier } from '../netlink/await-carrier.ts';
 import { links } from '../netlink/links.ts';
 import type { AddressOperation } from '../netlink/operations.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
@@ -51,9 +52,11 @@ export class NodeNetwork {
     const netns = NetworkNamespace.create(name);
     const build = this.#attachment === 'ptp' ? buildPtpPod : buildBridgePod;
     try {
-      const operations = build({ node: this.plan, netns, hostLink: `veth${this.#nextLink++}`, addresses });
+      const hostLink = `veth${this.#nextLink++}`;
+      const operations = build({ node: this.plan, netns, hostLink, addresses });
       links.apply(this.netns, operations.node);
       links.apply(netns, operations.pod);
+      awaitCarrier(this.netns, hostLink);
       const pod = { name, netns, addresses, detach: () => this.#detach(name, operations) };
       this.#pods.set(name, pod);
       return pod;

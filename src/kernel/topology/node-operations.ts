@@ -13,7 +13,7 @@ const families = ['ipv4', 'ipv6'] as const;
 export const podBridge = 'cni0';
 
 /** MAC of the fabric's bridge. */
-export function fabricMac(fabric: FabricPlan): string {
+function fabricMac(fabric: FabricPlan): string {
   return nodeMac(fabric.addresses[0] ?? '0.0.0.0');
 }
 

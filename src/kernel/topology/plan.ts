@@ -33,6 +33,3 @@ export interface OutsideClientPlan {
   /** Addresses of eth0 with prefix length. */
   readonly addresses: readonly string[];
 }
-
-/** Largest packet of every link unless chosen otherwise, in bytes. */
-export const defaultMtu = 1500;

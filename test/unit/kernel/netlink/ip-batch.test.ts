@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseRefusals } from '../../../../src/kernel/netlink/ip-batch-links.ts';
+import { ipBatchLinks, parseRefusals } from '../../../../src/kernel/netlink/ip-batch-links.ts';
 import { batchProgram, printBatch } from '../../../../src/kernel/netlink/ip-batch-text.ts';
+import { chooseLinks } from '../../../../src/kernel/netlink/links.ts';
 import { isAbsent } from '../../../../src/kernel/netlink/operation-outcome.ts';
 import { describeOperation, type LinkOperation } from '../../../../src/kernel/netlink/operations.ts';
+import { rtnetlinkLinks } from '../../../../src/kernel/netlink/rtnetlink-links.ts';
 import type { NetworkNamespace } from '../../../../src/kernel/network-namespace.ts';
 
 const netns = { name: 'pod', path: '/run/netns/pod' } as NetworkNamespace;
@@ -57,6 +59,13 @@ describe('operations as lines of ip -batch', () => {
     );
     expect(batchProgram({ kind: 'addRule', family: 'ipv6', priority: 1, table: 1 })).toBe('ip -6');
     expect(batchProgram({ kind: 'deleteLink', link: 'x' })).toBe('ip');
+  });
+});
+
+describe('the way to the kernel', () => {
+  it('is rtnetlink, and the programs of iproute2 when the environment says so', () => {
+    expect(chooseLinks({})).toBe(rtnetlinkLinks);
+    expect(chooseLinks({ TOWTANK_NETLINK: 'ip' })).toBe(ipBatchLinks);
   });
 });
 
