@@ -54,6 +54,8 @@ export interface SchemaNode {
   /** Strategic merge patch: `merge`, `replace`, `retainKeys`; undefined means replace for lists, merge for maps. */
   readonly patchStrategies?: readonly string[];
   readonly patchMergeKey?: string;
+  /** Of list items and map values: the values that the published schema lists. */
+  readonly enum?: readonly string[];
   /** CRD: fields that the schema does not name are kept. */
   readonly preserveUnknown?: boolean;
 }

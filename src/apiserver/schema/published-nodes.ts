@@ -49,7 +49,7 @@ function fieldOf(row: FieldRow): SchemaField {
   const [name, type, protobufNumber, flags, more = {}] = row;
   return {
     name,
-    node: annotated(nodeOf(type), more),
+    node: annotated(withItemEnum(nodeOf(type), more), more),
     required: (flags & 8) !== 0,
     pointer: (flags & 1) !== 0,
     omitEmpty: (flags & 2) !== 0,
@@ -59,6 +59,10 @@ function fieldOf(row: FieldRow): SchemaField {
     ...(more.enum ? { enum: more.enum } : {}),
     ...(more.via ? { embeddedIn: more.via } : {}),
   };
+}
+
+function withItemEnum(node: SchemaNode, { itemEnum }: FieldMore): SchemaNode {
+  return itemEnum && node.element ? { ...node, element: { ...node.element, enum: itemEnum } } : node;
 }
 
 /** The node of a type code; see FieldRow. */

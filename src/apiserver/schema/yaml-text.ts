@@ -11,6 +11,7 @@ import {
 } from 'yaml';
 import { setOwn } from './canonical-form.ts';
 import { goQuote } from './go-text.ts';
+import { MAX_DEPTH } from './json-syntax.ts';
 
 /** A text is no YAML, or YAML that is no JSON; the message begins as the real server's does. */
 export class YamlProblem extends Error {}
@@ -68,6 +69,7 @@ class Converter {
   }
 
   convert(node: ParsedNode | null): unknown {
+    if (this.#within.size > MAX_DEPTH) throw new YamlProblem('yaml: exceeded max depth of 1000');
     if (++this.#nodes > MAX_NODES) throw new YamlProblem('yaml: document contains excessive aliasing');
     if (node === null) return null;
     if (isAlias(node)) return this.#alias(node.source);

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { OpenApiDocument, OpenApiPublisher, ServedGroupVersion } from '../schema/contract.ts';
+import { buildDocument } from './document.ts';
+
+interface Entry {
+  readonly hash: string;
+  document: OpenApiDocument | undefined;
+}
+
+/** The documents under `/openapi`. Each is built when it is first asked for; the index needs none of them. */
+export class OpenApiDocuments implements OpenApiPublisher {
+  readonly #served: () => Iterable<ServedGroupVersion>;
+  readonly #entries = new Map<string, Entry>();
+
+  /** `served` tells the group versions that are served now. */
+  constructor(served: () => Iterable<ServedGroupVersion>) {
+    this.#served = served;
+  }
+
+  index(): OpenApiDocument {
+    const paths = [...this.#served()].map((groupVersion) => {
+      const path = pathOf(groupVersion);
+      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hashOf(groupVersion)}` }] as const;
+    });
+    const body = Buffer.from(JSON.stringify({ paths: Object.fromEntries(paths) }));
+    return { body, hash: digest(body) };
+  }
+
+  document(path: string): OpenApiDocument | undefined {
+    for (const groupVersion of this.#served())
+      if (pathOf(groupVersion) === path) return this.#built(path, groupVersion);
+    this.#entries.delete(path);
+    return undefined;
+  }
+
+  v2(_accept: string): { readonly contentType: string; readonly body: Buffer } {
+    return { contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf', body: Buffer.alloc(0) };
+  }
+
+  #built(path: string, groupVersion: ServedGroupVersion): OpenApiDocument {
+    const hash = hashOf(groupVersion);
+    let entry = this.#entries.get(path);
+    if (entry?.hash !== hash) {
+      entry = { hash, document: undefined };
+      this.#entries.set(path, entry);
+    }
+    entry.document ??= { body: Buffer.from(JSON.stringify(buildDocument(groupVersion))), hash };
+    return entry.document;
+  }
+}
+
+const pathOf = ({ group, version }: ServedGroupVersion): string =>
+  group === '' ? `api/${version}` : `apis/${group}/${version}`;
+
+/** Raised when what is built from the same input changes, so that clients with a cache fetch it anew. */
+const FORM = 1;
+
+// Of what a document is built from, which is small, and not of the document, which is not.
+function hashOf({ group, version, resources, customSchemas }: ServedGroupVersion): string {
+  return digest(JSON.stringify([FORM, group, version, resources, [...customSchemas]]));
+}
+
+const digest = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex').toUpperCase();
