@@ -106,6 +106,7 @@ function annotated(node: SchemaNode, more: FieldMore): SchemaNode {
 export class AnnotatedStruct implements SchemaNode {
   readonly type = 'struct';
   readonly base: StructNode;
+  readonly mapType?: 'granular' | 'atomic';
   constructor(base: StructNode, annotations: Partial<SchemaNode>) {
     this.base = base;
     Object.assign(this, base.mapType ? { mapType: base.mapType } : {}, annotations);
