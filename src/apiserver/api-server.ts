@@ -16,7 +16,9 @@ import { ResourceRegistry } from './machinery/resource-registry.ts';
 import type { Caller } from './machinery/strategy.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
+import { serverSideApply } from './patch/server-side-apply.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
+import { trackUpdate } from './patch/track-update.ts';
 import { SchemaCatalog } from './schema/schema-catalog.ts';
 
 export interface ApiServerOptions {
@@ -88,8 +90,8 @@ function createMachinery({ store, clock, random, allocator }: ApiServerOptions):
     json: applyJsonPatch,
     merge: applyMergePatch,
     strategic: applyStrategicMergePatch,
-    apply: ({ applied }: { applied: object }) => applied,
-    trackUpdate: ({ updated }: { updated: object }) => updated,
+    apply: serverSideApply,
+    trackUpdate,
   };
   return {
     store,
