@@ -1,62 +1,79 @@
 import { performance } from 'node:perf_hooks';
 import { printRcode } from '../wire/rcode.ts';
 import { printRecordType, RecordType } from '../wire/record-type.ts';
-import type { Cell, HistogramCell, MetricsRegistry } from './registry.ts';
+import type { Cell, Histogram, HistogramCell, Metric, MetricsRegistry } from './registry.ts';
 
 /** Bucket bounds of every duration in CoreDNS, seconds. */
 export const TIME_BUCKETS = Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i);
 const SIZE_BUCKETS = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16e3, 32e3, 48e3, 64e3];
 
-const MONITORED = new Set<number>(
-  [
-    'AAAA A CNAME DNSKEY DS MX NSEC3 NSEC NS PTR RRSIG SOA SRV TXT HTTPS SVCB IXFR AXFR ANY'
-      .split(' ')
-      .map((name) => RecordType[name as keyof typeof RecordType]),
-  ].flat(),
-);
+const MONITORED = new Set<number>([
+  ...[RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.DNSKEY, RecordType.DS, RecordType.MX],
+  ...[RecordType.NSEC3, RecordType.NSEC, RecordType.NS, RecordType.PTR, RecordType.RRSIG, RecordType.SOA],
+  ...[RecordType.SRV, RecordType.TXT, RecordType.HTTPS, RecordType.SVCB, RecordType.IXFR, RecordType.AXFR],
+  RecordType.ANY,
+]);
 
-interface FastOutcome {
+/** The labels of one answered query. */
+export interface QueryLabels {
   readonly zone: string;
-  readonly type: number;
-  readonly rcode: number;
-  readonly dnssec: boolean;
-}
-
-/** What one answered query was. */
-export interface QueryReport {
-  readonly zone: string;
-  readonly transport: 'udp' | 'tcp';
-  readonly ipv6: boolean;
   readonly type: number;
   readonly rcode: number;
   /** The plugin that answered, '' when the query was dropped before any. */
   readonly plugin: string;
-  readonly dnssec: boolean;
-  readonly requestSize: number;
-  readonly responseSize: number;
-  /** From now(). */
-  readonly startedAt: number;
+  readonly tcp: boolean;
+  readonly ipv6: boolean;
 }
 
-interface ZoneCells {
-  readonly requests: Map<number, Cell>;
-  readonly responses: Map<string, Cell>;
+/** What was measured of it. */
+export interface QueryMeasures {
+  /** From DnsMetrics.now(). */
+  readonly startedAt: number;
+  readonly requestSize: number;
+  readonly responseSize: number;
+  /** Whether the DO bit was set. */
+  readonly dnssec: boolean;
+}
+
+/** The cells that queries with the same labels count in. */
+interface QueryCells {
+  readonly requests: Cell;
+  readonly responses: Cell;
   readonly duration: HistogramCell;
-  readonly dnssec: Cell;
-  readonly requestSize: Record<'udp' | 'tcp', HistogramCell>;
-  readonly responseSize: Record<'udp' | 'tcp', HistogramCell>;
+  readonly requestSize: HistogramCell;
+  readonly responseSize: HistogramCell;
 }
 
 /** Counts queries under the names of CoreDNS's prometheus plugin for one server address. */
 export class DnsMetrics {
-  readonly #registry: MetricsRegistry;
   readonly #server: string;
-  readonly #zones = new Map<string, ZoneCells>();
+  readonly #requests: Metric;
+  readonly #responses: Metric;
+  readonly #duration: Histogram;
+  readonly #requestSize: Histogram;
+  readonly #responseSize: Histogram;
+  readonly #dnssec: Metric;
+  /** By zone, then by the numbers of the other labels packed into one, then by plugin. */
+  readonly #cells = new Map<string, Map<number, Map<string, QueryCells>>>();
 
   /** `server` is the label of the listener: `dns://:53`. */
   constructor(registry: MetricsRegistry, server: string) {
-    this.#registry = registry;
+    const base = ['server', 'zone', 'view'];
+    const sizes = { labels: [...base, 'proto'], bounds: SIZE_BUCKETS };
     this.#server = server;
+    const requests = 'Counter of DNS requests made per zone, protocol and family.';
+    this.#requests = registry.counter('coredns_dns_requests_total', requests, [...base, 'proto', 'family', 'type']);
+    const responses = 'Counter of response status codes.';
+    this.#responses = registry.counter('coredns_dns_responses_total', responses, [...base, 'rcode', 'plugin']);
+    const duration = 'Histogram of the time (in seconds) each request took per zone.';
+    const times = { labels: base, bounds: TIME_BUCKETS };
+    this.#duration = registry.histogram('coredns_dns_request_duration_seconds', duration, times);
+    const size = 'Size of the EDNS0 UDP buffer in bytes (64K for TCP) per zone and protocol.';
+    this.#requestSize = registry.histogram('coredns_dns_request_size_bytes', size, sizes);
+    const returned = 'Size of the returned response in bytes.';
+    this.#responseSize = registry.histogram('coredns_dns_response_size_bytes', returned, sizes);
+    const dnssec = 'Counter of DNS requests with DO bit set per zone.';
+    this.#dnssec = registry.counter('coredns_dns_do_requests_total', dnssec, base);
     registry.counter('coredns_panics_total', 'A metrics that counts the number of panics.');
   }
 
@@ -65,96 +82,43 @@ export class DnsMetrics {
     return performance.now();
   }
 
-  report(query: QueryReport): void {
-    let cells = this.#zones.get(query.zone);
-    if (cells === undefined) {
-      cells = this.#cells(query.zone);
-      this.#zones.set(query.zone, cells);
-    }
-    this.#requests(cells, query).value++;
-    this.#responses(cells, query).value++;
-    cells.duration.observe((performance.now() - query.startedAt) / 1000);
-    cells.requestSize[query.transport].observe(query.requestSize);
-    cells.responseSize[query.transport].observe(query.responseSize);
-    if (query.dnssec) cells.dnssec.value++;
+  report(labels: QueryLabels, measures: QueryMeasures): void {
+    const cells = this.#cellsOf(labels);
+    cells.requests.value++;
+    cells.responses.value++;
+    cells.duration.observe((performance.now() - measures.startedAt) / 1000);
+    cells.requestSize.observe(measures.requestSize);
+    cells.responseSize.observe(measures.responseSize);
+    if (measures.dnssec) this.#dnssec.with(this.#server, labels.zone, '').value++;
   }
 
-  /** report() of a query that the precompiled answers served. */
-  reportFast(
-    { zone, type, rcode, dnssec }: FastOutcome,
-    { tcp, ipv6 }: { readonly tcp: boolean; readonly ipv6: boolean },
-    measured: { readonly startedAt: number; readonly requestSize: number; readonly responseSize: number },
-  ): void {
+  #cellsOf(labels: QueryLabels): QueryCells {
+    const { zone, plugin, type, rcode, tcp, ipv6 } = labels;
+    const byNumbers = getOrInsert(this.#cells, zone, () => new Map<number, Map<string, QueryCells>>());
+    const numbers = (type << 14) | (rcode << 2) | (tcp ? 2 : 0) | (ipv6 ? 1 : 0);
+    const byPlugin = getOrInsert(byNumbers, numbers, () => new Map<string, QueryCells>());
+    return getOrInsert(byPlugin, plugin, () => this.#build(labels));
+  }
+
+  #build({ zone, plugin, type, rcode, tcp, ipv6 }: QueryLabels): QueryCells {
+    const base = [this.#server, zone, ''];
     const transport = tcp ? 'tcp' : 'udp';
-    this.report({ zone, transport, ipv6, type, rcode, dnssec, plugin: 'kubernetes', ...measured });
-  }
-
-  #requests(cells: ZoneCells, { zone, transport, ipv6, type }: QueryReport): Cell {
-    const key = (type << 2) | (transport === 'tcp' ? 2 : 0) | (ipv6 ? 1 : 0);
-    let cell = cells.requests.get(key);
-    if (cell === undefined) {
-      const label = MONITORED.has(type) ? printRecordType(type) : 'other';
-      cell = this.#registry
-        .counter('coredns_dns_requests_total', 'Counter of DNS requests made per zone, protocol and family.', [
-          ...['server', 'zone', 'view', 'proto', 'family', 'type'],
-        ])
-        .with(this.#server, zone, '', transport, ipv6 ? '2' : '1', label);
-      cells.requests.set(key, cell);
-    }
-    return cell;
-  }
-
-  #responses(cells: ZoneCells, { zone, rcode, plugin }: QueryReport): Cell {
-    const key = `${rcode} ${plugin}`;
-    let cell = cells.responses.get(key);
-    if (cell === undefined) {
-      const labels = ['server', 'zone', 'view', 'rcode', 'plugin'];
-      cell = this.#registry
-        .counter('coredns_dns_responses_total', 'Counter of response status codes.', labels)
-        .with(this.#server, zone, '', printRcode(rcode), plugin);
-      cells.responses.set(key, cell);
-    }
-    return cell;
-  }
-
-  #cells(zone: string): ZoneCells {
-    const registry = this.#registry;
-    const base = ['server', 'zone', 'view'];
-    const perTransport = (name: string, help: string): Record<'udp' | 'tcp', HistogramCell> => {
-      const metric = registry.histogram(name, help, { labels: [...base, 'proto'], bounds: SIZE_BUCKETS });
-      let udp: HistogramCell | undefined;
-      let tcp: HistogramCell | undefined;
-      // A label set appears in the text only once it has counted something.
-      return {
-        get udp() {
-          udp ??= metric.with(server, zone, '', 'udp');
-          return udp;
-        },
-        get tcp() {
-          tcp ??= metric.with(server, zone, '', 'tcp');
-          return tcp;
-        },
-      };
-    };
-    const server = this.#server;
+    const typeName = MONITORED.has(type) ? printRecordType(type) : 'other';
     return {
-      requests: new Map(),
-      responses: new Map(),
-      duration: registry
-        .histogram(
-          'coredns_dns_request_duration_seconds',
-          'Histogram of the time (in seconds) each request took per zone.',
-          { labels: base, bounds: TIME_BUCKETS },
-        )
-        .with(server, zone, ''),
-      dnssec: registry
-        .counter('coredns_dns_do_requests_total', 'Counter of DNS requests with DO bit set per zone.', base)
-        .with(server, zone, ''),
-      requestSize: perTransport(
-        'coredns_dns_request_size_bytes',
-        'Size of the EDNS0 UDP buffer in bytes (64K for TCP) per zone and protocol.',
-      ),
-      responseSize: perTransport('coredns_dns_response_size_bytes', 'Size of the returned response in bytes.'),
+      requests: this.#requests.with(...base, transport, ipv6 ? '2' : '1', typeName),
+      responses: this.#responses.with(...base, printRcode(rcode), plugin),
+      duration: this.#duration.with(...base),
+      requestSize: this.#requestSize.with(...base, transport),
+      responseSize: this.#responseSize.with(...base, transport),
     };
   }
+}
+
+function getOrInsert<K, V>(map: Map<K, V>, key: K, build: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = build();
+    map.set(key, value);
+  }
+  return value;
 }

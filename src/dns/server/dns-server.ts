@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Random } from '../../kube/clock.ts';
 import { parseCorefile } from '../corefile/parse-corefile.ts';
@@ -46,7 +44,8 @@ export class DnsServer implements AsyncDisposable {
   #config: ServerConfig | undefined;
   #endpoints: HttpEndpoint[] = [];
   #reloadTimer: Disposable | undefined;
-  #hash = '';
+  /** The Corefile in use, or last tried, as it was understood: comments and layout make no difference. */
+  #parsed = '';
   #closing = false;
 
   private constructor(options: DnsServerOptions) {
@@ -89,9 +88,9 @@ export class DnsServer implements AsyncDisposable {
   /** Takes over another Corefile without closing sockets that both use; when it is faulty the old one goes on serving. */
   async reload(text: string): Promise<void> {
     const parsed = parseCorefile(this.#input(text));
-    const hash = hashOf(parsed);
-    if (hash === this.#hash) return;
-    this.#hash = hash;
+    const key = JSON.stringify(parsed);
+    if (key === this.#parsed) return;
+    this.#parsed = key;
     try {
       await this.#use(text);
     } catch (error) {
@@ -140,9 +139,9 @@ export class DnsServer implements AsyncDisposable {
 
   async #use(text: string): Promise<void> {
     const blocks = parseCorefile(this.#input(text));
-    this.#hash = hashOf(blocks);
+    this.#parsed = JSON.stringify(blocks);
     const { clock, random, log, zone, network = hostNetwork(), upstream = 'on' } = this.#options;
-    const config = buildServerConfig(
+    const config = await buildServerConfig(
       blocks,
       {
         ...{ clock, random, log, zone, network, upstream, metrics: this.#registry },
@@ -234,10 +233,6 @@ async function stopPlugins(config: ServerConfig | undefined): Promise<void> {
   await Promise.all((config?.plugins ?? []).map((plugin) => plugin.stop?.()));
 }
 
-function hashOf(blocks: unknown): string {
-  return createHash('sha512').update(JSON.stringify(blocks)).digest('hex');
-}
-
 function processAddresses(): readonly string[] {
   return Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
@@ -247,6 +242,7 @@ function processAddresses(): readonly string[] {
 
 async function readFileIfThere(path: string): Promise<string | undefined> {
   try {
+    const { readFile } = await import('node:fs/promises');
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

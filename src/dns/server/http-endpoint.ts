@@ -17,7 +17,8 @@ export class HttpEndpoint implements AsyncDisposable {
 
   static async open(network: DnsNetwork, pages: readonly HttpPage[]): Promise<HttpEndpoint> {
     const { address, port } = pages[0]!;
-    const { createServer } = await import('node:http');
+    // An import of node:http loads its lazy exports too (a whole fetch): 12 MB that a DNS server has no use for.
+    const { createServer } = process.getBuiltinModule('node:http');
     const http = createServer((request, response) => answer(pages, request, response));
     const listeners = await network.listenTcp(address === 'localhost' ? '127.0.0.1' : address, port);
     for (const listener of listeners) {

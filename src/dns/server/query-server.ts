@@ -34,10 +34,14 @@ export class QueryServer {
     const { fast } = this.config;
     if (fast === undefined) return 0;
     const { path, block } = fast;
-    const startedAt = block.metrics?.now() ?? 0;
+    const { metrics } = block;
+    const startedAt = metrics === undefined ? 0 : metrics.now();
     const responseSize = path.respond(query, space, client.tcp);
-    if (responseSize > 0) {
-      block.metrics?.reportFast(path.outcome, client, { startedAt, requestSize: query.length, responseSize });
+    if (responseSize > 0 && metrics !== undefined) {
+      const { zone, type, rcode, dnssec } = path.outcome;
+      const { tcp, ipv6 } = client;
+      const measures = { startedAt, requestSize: query.length, responseSize, dnssec };
+      metrics.report({ zone, type, rcode, plugin: 'kubernetes', tcp, ipv6 }, measures);
     }
     return responseSize;
   }
@@ -96,16 +100,14 @@ function report(
   done: { request: DnsRequest; reply: Reply; startedAt: number; size: number },
 ): void {
   const { request, reply, startedAt, size } = done;
-  metrics.report({
+  const labels = {
     zone: metricZone(block, request.question.name),
-    transport: request.client.transport,
-    ipv6: request.client.address.includes(':'),
     type: request.question.type,
     rcode: reply.rcode,
     plugin: reply.written ? reply.plugin : '',
-    dnssec: wantsDnssec(request),
-    requestSize: request.bytes.length,
-    responseSize: size,
-    startedAt,
-  });
+    tcp: request.client.transport === 'tcp',
+    ipv6: request.client.address.includes(':'),
+  };
+  const dnssec = wantsDnssec(request);
+  metrics.report(labels, { startedAt, requestSize: request.bytes.length, responseSize: size, dnssec });
 }

@@ -1,4 +1,4 @@
-const SIZE = 1 << 20;
+const SIZE = 1 << 18;
 const LARGEST = 0xffff;
 
 /**

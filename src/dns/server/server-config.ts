@@ -4,7 +4,7 @@ import { DnsMetrics } from '../metrics/dns-metrics.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { readBind } from '../plugins/bind.ts';
 import type { HttpPage, Plugin, PluginEnvironment } from '../plugins/plugin.ts';
-import { buildPlugins, directivesOf } from '../plugins/plugin-registry.ts';
+import { buildPlugins, directivesOf, loadPlugins } from '../plugins/plugin-registry.ts';
 import { isSubdomain } from '../wire/name.ts';
 import { type CompiledBlock, chainPlugins, Dispatcher, metricZone } from './dispatcher.ts';
 import { FastPath } from './fast-path.ts';
@@ -38,11 +38,12 @@ export interface ListenOverride {
 }
 
 /** Builds the plugins of every block and joins the blocks that listen on the same address; throws ERR_DNS_CONFIG. */
-export function buildServerConfig(
+export async function buildServerConfig(
   blocks: readonly ServerBlock[],
   shared: SharedEnvironment,
   override?: ListenOverride,
-): ServerConfig {
+): Promise<ServerConfig> {
+  const factories = await loadPlugins(blocks);
   const groups = new Map<string, { address: string; port: number; blocks: CompiledBlock[] }>();
   const plugins: Plugin[] = [];
   const dispatchers = new Map<string, Dispatcher>();
@@ -62,7 +63,7 @@ export function buildServerConfig(
         allPlugins: () => plugins,
         siblings: () => built,
       };
-      const built: readonly Plugin[] = buildPlugins(block, environment);
+      const built: readonly Plugin[] = buildPlugins(block, factories, environment);
       plugins.push(...built);
       const compiled = compileBlock(zones, built, { metrics: shared.metrics, label });
       for (const address of hosts) addToGroup(groups, { address, port, block, compiled });

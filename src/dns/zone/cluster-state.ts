@@ -1,12 +1,16 @@
 import type { PodFacts, ServiceFacts, SliceFacts } from './facts.ts';
 
+// Most addresses have one owner in one role, and many Services no slice: what is empty costs nothing.
+const NO_SLICES: ReadonlyMap<string, SliceFacts> = new Map();
+const NOBODY: readonly ServiceEntry[] = [];
+
 /** A Service name with what is known under it: the Service, its slices, or only one of the two. */
 export class ServiceEntry {
   readonly namespace: string;
   readonly name: string;
   facts: ServiceFacts | undefined;
-  /** By slice name; reads in order of arrival. */
-  readonly slices = new Map<string, SliceFacts>();
+  /** By slice name; reads in order of arrival. A Service without endpoints shares the one empty map. */
+  slices: ReadonlyMap<string, SliceFacts> = NO_SLICES;
 
   constructor(namespace: string, name: string) {
     this.namespace = namespace;
@@ -25,9 +29,9 @@ export interface StateObserver {
 }
 
 interface Address {
-  readonly services: Set<ServiceEntry>;
-  readonly endpoints: Set<ServiceEntry>;
-  readonly externals: Set<ServiceEntry>;
+  services: readonly ServiceEntry[];
+  endpoints: readonly ServiceEntry[];
+  externals: readonly ServiceEntry[];
 }
 
 type Role = keyof Address;
@@ -97,15 +101,15 @@ export class ClusterState {
   }
 
   servicesWithClusterIp(ip: string): Iterable<ServiceEntry> {
-    return this.#addresses.get(ip)?.services ?? [];
+    return this.#addresses.get(ip)?.services ?? NOBODY;
   }
 
   servicesWithExternalIp(ip: string): Iterable<ServiceEntry> {
-    return this.#addresses.get(ip)?.externals ?? [];
+    return this.#addresses.get(ip)?.externals ?? NOBODY;
   }
 
   servicesWithEndpoint(ip: string): Iterable<ServiceEntry> {
-    return this.#addresses.get(ip)?.endpoints ?? [];
+    return this.#addresses.get(ip)?.endpoints ?? NOBODY;
   }
 
   podsWithIp(ip: string): Iterable<PodFacts> {
@@ -134,8 +138,7 @@ export class ClusterState {
   setSlice(owner: { namespace: string; name: string }, slice: string, facts: SliceFacts | undefined): void {
     const entry = this.#entry(owner.namespace, owner.name);
     const before = endpointIps(entry);
-    if (facts === undefined) entry.slices.delete(slice);
-    else entry.slices.set(slice, facts);
+    entry.slices = withSlice(entry.slices, slice, facts);
     this.#reindex(entry, 'endpoints', before, endpointIps(entry));
     this.#touch(['internal']);
     this.#changed(entry);
@@ -149,8 +152,7 @@ export class ClusterState {
 
   setImportSlice(owner: { namespace: string; name: string }, slice: string, facts: SliceFacts | undefined): void {
     const entry = this.#importEntry(owner.namespace, owner.name);
-    if (facts === undefined) entry.slices.delete(slice);
-    else entry.slices.set(slice, facts);
+    entry.slices = withSlice(entry.slices, slice, facts);
     this.#importChanged(entry);
   }
 
@@ -205,7 +207,8 @@ export class ClusterState {
     const kept = new Set(after);
     for (const ip of before) if (!kept.has(ip)) this.#unlink(entry, role, ip);
     for (const ip of kept) {
-      getOrInsert(this.#addresses, ip, newAddress)[role].add(entry);
+      const address = getOrInsert(this.#addresses, ip, newAddress);
+      if (!address[role].includes(entry)) address[role] = [...address[role], entry];
       this.#addressChanged(ip);
     }
   }
@@ -213,8 +216,8 @@ export class ClusterState {
   #unlink(entry: ServiceEntry, role: Role, ip: string): void {
     const address = this.#addresses.get(ip);
     if (address === undefined) return;
-    address[role].delete(entry);
-    if (address.services.size + address.endpoints.size + address.externals.size === 0) this.#addresses.delete(ip);
+    address[role] = address[role].filter((other) => other !== entry);
+    if (address.services.length + address.endpoints.length + address.externals.length === 0) this.#addresses.delete(ip);
     this.#addressChanged(ip);
   }
 
@@ -228,7 +231,18 @@ export class ClusterState {
 }
 
 function newAddress(): Address {
-  return { services: new Set(), endpoints: new Set(), externals: new Set() };
+  return { services: NOBODY, endpoints: NOBODY, externals: NOBODY };
+}
+
+function withSlice(
+  slices: ReadonlyMap<string, SliceFacts>,
+  name: string,
+  facts: SliceFacts | undefined,
+): ReadonlyMap<string, SliceFacts> {
+  const changed = new Map(slices);
+  if (facts === undefined) changed.delete(name);
+  else changed.set(name, facts);
+  return changed.size === 0 ? NO_SLICES : changed;
 }
 
 function getOrInsert<K, V>(map: Map<K, V>, key: K, build: () => V): V {

@@ -26,6 +26,8 @@ export interface AddressRun {
   readonly stride: number;
 }
 
+const NONE: readonly never[] = [];
+
 /** Compiles the records that answer `name` (lower case); `zone` is the zone in lower case. */
 export function compileAnswer(
   name: string,
@@ -43,12 +45,15 @@ export function compileAnswer(
   const bytes = message.slice(start);
   const offsets = recordOffsets(bytes, answer.length + additional.length);
   const zoneLength = encodeName(zone)!.length;
+  const shuffles = [...addressRun(answer, offsets), ...addressRun(additional, offsets.slice(answer.length))];
+  const zoneSpots = answer.flatMap(({ type }, i) => (type === RecordType.SRV ? [offsets[i + 1]! - zoneLength] : []));
   return {
     bytes,
     answerCount: answer.length,
     additionalCount: additional.length,
-    shuffles: [...addressRun(answer, offsets), ...addressRun(additional, offsets.slice(answer.length))],
-    zoneSpots: answer.flatMap(({ type }, i) => (type === RecordType.SRV ? [offsets[i + 1]! - zoneLength] : [])),
+    // Most answers have neither, and there is one per name and type.
+    shuffles: shuffles.length === 0 ? NONE : shuffles,
+    zoneSpots: zoneSpots.length === 0 ? NONE : zoneSpots,
   };
 }
 

@@ -45,6 +45,7 @@ export interface PodFacts {
 
 export const NO_PORT: PortFacts = { name: '', protocol: '', port: -1 };
 const MAX_LABEL = 63;
+const NONE: readonly string[] = [];
 
 export function serviceFacts(service: Service): ServiceFacts {
   const { spec, status } = service;
@@ -56,13 +57,14 @@ export function serviceFacts(service: Service): ServiceFacts {
     port: port ?? 0,
   }));
   const ingress = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '');
+  const externalIPs = [...(spec?.externalIPs ?? []), ...ingress];
   return {
     clusterIPs,
     headless: clusterIPs[0] === 'None',
     external: spec?.type === 'ExternalName',
     externalName: spec?.externalName ?? '',
     ports: ports.length > 0 ? ports : [NO_PORT],
-    externalIPs: [...(spec?.externalIPs ?? []), ...ingress],
+    externalIPs: externalIPs.length === 0 ? NONE : externalIPs,
   };
 }
 

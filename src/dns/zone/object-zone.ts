@@ -4,6 +4,7 @@ import { type KubeObject, keyOf, type ResourceType, resources } from '../../kube
 import { feedChange, serviceImports } from './cluster-feed.ts';
 import { ClusterState } from './cluster-state.ts';
 import { ClusterSource, type ZoneProvider, type ZoneSelection } from './cluster-zone.ts';
+import { slimObject } from './slim-object.ts';
 
 interface Feed {
   readonly source: ClusterSource;
@@ -34,7 +35,7 @@ export class ObjectZone implements ZoneProvider {
     const next = new Map<string, { type: ResourceType; object: KubeObject }>();
     for (const object of objects) {
       const type = served.find(({ kind }) => kind === object.kind);
-      if (type !== undefined) next.set(`${type.kind} ${keyOf(object)}`, { type, object });
+      if (type !== undefined) next.set(`${type.kind} ${keyOf(object)}`, { type, object: slimObject(object) });
     }
     const previous = this.#objects;
     this.#objects = next;
