@@ -78,7 +78,7 @@ export function libc(): Libc {
 /** Whether `libc` can be used here; loads it as a side effect. */
 export function isLibcAvailable(): boolean {
   if (loaded !== undefined) return true;
-  if (failure !== undefined || process.env.TOWTANK_KOFFI === 'off') return false;
+  if (failure !== undefined) return false;
   try {
     libc();
     return true;

@@ -31,11 +31,19 @@ const leaks = leakCheck();
 beforeAll(() => configureNewNamespace());
 afterAll(() => leaks.finish());
 
-// One without capabilities has to make a user namespace, as every ordinary user; that its uid is 0 takes CAP_SETFCAP to map.
-const users = [
+// What Docker leaves root of a container.
+const dockerCapabilities =
+  'chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,mknod,audit_write,setfcap';
+const withCapabilities = (names: string) => {
+  const set = `-all,${names.split(',').map((name) => `+${name}`)}`;
+  return ['setpriv', `--bounding-set=${set}`, '--inh-caps=-all'];
+};
+
+const users: readonly (readonly [string, readonly string[]])[] = [
   ['an administrator', []],
-  ['somebody without privileges', ['setpriv', '--bounding-set=-all,+setfcap', '--inh-caps=-all']],
-] as const;
+  // Has to make a user namespace, as every ordinary user; that its uid is 0 takes CAP_SETFCAP to map.
+  ['somebody without privileges', withCapabilities('setfcap')],
+];
 
 function runLauncher(
   stateDir: string,
@@ -203,6 +211,12 @@ describe.each(users)('a sandbox of %s', (_, prefix) => {
     await allGone([innerPid]);
     expect(readFileSync(`${folder.path}/log`, 'utf8')).toMatch(/nowhere\.ts/);
   });
+});
+
+it('root of a container needs NET_ADMIN and SYS_ADMIN beside what Docker gives', async () => {
+  using folder = stateFolder();
+  await using sandbox = launch(folder.path, withCapabilities(`${dockerCapabilities},net_admin,sys_admin`));
+  expect((await askSupervisor(sandbox)).answer).toMatchObject({ answer: 'web' });
 });
 
 describe('where there can be no sandbox', () => {
