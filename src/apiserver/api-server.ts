@@ -1,45 +1,24 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { KubeClient } from '../kube/client.ts';
-import type { Clock, Random } from '../kube/clock.ts';
-import type { KubeletConnection } from '../kube/kubelet-connection.ts';
-import type { NodeProxy } from '../kube/node-proxy.ts';
-import type { ServiceAllocator } from '../kube/service-allocator.ts';
-import type { Store } from '../store/store.ts';
+import { aggregateClusterRoles } from './access/aggregate-roles.ts';
+import { bootstrapPolicy } from './access/bootstrap-policy.ts';
+import { trustConnections } from './access/client-certificate.ts';
+import { RbacAuthorizer } from './access/rbac-authorizer.ts';
+import { ServiceAccountTokens } from './access/service-account-tokens.ts';
+import type { ApiServerOptions, ListenOptions } from './api-server-options.ts';
 import { ensureObjects, systemNamespaces, systemPriorityClasses } from './bootstrap/bootstrap-objects.ts';
-import type { HttpFront, TlsOptions } from './http/http-server.ts';
+import { createMachinery } from './create-machinery.ts';
+import type { HealthCheck } from './http/health.ts';
+import type { HttpFront } from './http/http-server.ts';
 import { InProcessClient } from './in-process-client.ts';
-import { buildResources } from './kinds/build-resources.ts';
-import { kindRows } from './kinds/kind-table.ts';
-import { LeasePool } from './machinery/lease-pool.ts';
-import { createReader, type Machinery } from './machinery/machinery.ts';
-import { ResourceRegistry } from './machinery/resource-registry.ts';
+import type { Machinery } from './machinery/machinery.ts';
+import type { ResourceRegistry } from './machinery/resource-registry.ts';
 import type { Caller } from './machinery/strategy.ts';
-import { applyJsonPatch } from './patch/json-patch.ts';
-import { applyMergePatch } from './patch/merge-patch.ts';
-import { serverSideApply } from './patch/server-side-apply.ts';
-import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
-import { trackUpdate } from './patch/track-update.ts';
 import { SchemaCatalog } from './schema/schema-catalog.ts';
+import type { ServerParts } from './server-parts.ts';
 
-export interface ApiServerOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly allocator: ServiceAllocator;
-  /** Serves logs, exec, attach and port-forward; without one they answer 503. */
-  readonly kubelet?: KubeletConnection | undefined;
-  /** Serves the proxy subresources; without one they answer 503. */
-  readonly proxy?: NodeProxy | undefined;
-  /** What `kubectl version` shows, default v1.36.0. */
-  readonly gitVersion?: string | undefined;
-}
-
-export interface ListenOptions {
-  /** A listening socket from outside, or a port of `host`. */
-  readonly at: { readonly fd: number } | { readonly host: string; readonly port: number };
-  /** Undefined serves plain HTTP, where everybody is `system:anonymous` unless a token says otherwise. */
-  readonly tls: TlsOptions | undefined;
-}
+export type { ApiServerOptions, ListenOptions } from './api-server-options.ts';
 
 /** A running listener. */
 export interface Listening extends AsyncDisposable {
@@ -57,22 +36,39 @@ export interface ApiServer extends AsyncDisposable {
 }
 
 const LOOPBACK: Caller = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
 /** Builds the machinery, and writes what every cluster has. HTTP is loaded when the first listener asks for it. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const machinery = createMachinery(options);
-  await ensureObjects(machinery, [...systemNamespaces, ...systemPriorityClasses]);
+  const { onError = printError, serviceAccountIssuer = ISSUER } = options;
+  const catalog = new SchemaCatalog();
+  const machinery: Machinery = createMachinery(options, catalog, () => authorizer);
+  const authorizer = new RbacAuthorizer(options.store, machinery.reader);
+  await ensureObjects(machinery, [...systemNamespaces, ...systemPriorityClasses, ...bootstrapPolicy()]);
+  const tokens = await ServiceAccountTokens.create(machinery, serviceAccountIssuer);
+  const aggregation = aggregateClusterRoles(machinery, onError);
+  const parts = (): ServerParts => ({
+    ...options,
+    machinery,
+    catalog,
+    authorizer,
+    tokens,
+    onError,
+    checks: checks(machinery),
+  });
   let front: Promise<HttpFront> | undefined;
   const listening = new Set<Listening>();
   const close = async (): Promise<void> => {
     for (const listener of listening) await listener[Symbol.asyncDispose]();
     await (await front)?.close();
+    aggregation[Symbol.dispose]();
+    authorizer[Symbol.dispose]();
   };
   return {
-    client: (fieldManager) => new InProcessClient(machinery, { fieldManager, caller: LOOPBACK }),
+    client: (fieldManager) => new InProcessClient(machinery, { fieldManager, caller: LOOPBACK, tokens }),
     registry: machinery.registry,
     listen: async (listen) => {
-      front ??= import('./http/create-front.ts').then(({ createFront }) => createFront(machinery, options));
+      front ??= import('./http/create-front.ts').then(({ createFront }) => createFront(parts()));
       const listener = await startListening(await front, listen);
       listening.add(listener);
       return listener;
@@ -82,38 +78,26 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
 }
 
-function createMachinery({ store, clock, random, allocator }: ApiServerOptions): Machinery {
-  const schemas = new SchemaCatalog();
-  const registry = new ResourceRegistry();
-  registry.add(buildResources(schemas, kindRows(allocator, store)));
-  const patches = {
-    json: applyJsonPatch,
-    merge: applyMergePatch,
-    strategic: applyStrategicMergePatch,
-    apply: serverSideApply,
-    trackUpdate,
-  };
-  return {
-    store,
-    registry,
-    schemas,
-    patches,
-    clock,
-    random,
-    reader: createReader(store),
-    leases: new LeasePool(store, clock),
-  };
+function checks({ store }: Machinery): readonly HealthCheck[] {
+  let failure: string | undefined;
+  void store.failed.then((error) => {
+    failure = error.message;
+  });
+  return [
+    { name: 'ping', check: () => undefined },
+    { name: 'etcd', check: () => failure },
+    { name: 'poststarthook/rbac/bootstrap-roles', check: () => undefined },
+  ];
 }
 
-async function startListening(front: HttpFront, { at, tls }: ListenOptions): Promise<Listening> {
+function printError(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+}
+
+async function startListening(front: HttpFront, { at, tls, trusted }: ListenOptions): Promise<Listening> {
   const server = tls ? front.secure(tls) : front.plain();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(at, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  if (trusted) trustConnections(server, trusted);
+  await listenAt(server, at);
   return {
     address: server.address(),
     [Symbol.asyncDispose]: () =>
@@ -122,4 +106,14 @@ async function startListening(front: HttpFront, { at, tls }: ListenOptions): Pro
         server.closeAllConnections();
       }),
   };
+}
+
+function listenAt(server: Server, at: ListenOptions['at']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }

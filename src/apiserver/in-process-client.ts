@@ -8,9 +8,10 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../kube/client.ts';
-import type { Binding, Eviction, Scale } from '../kube/generated/types.ts';
+import type { Binding, Eviction, Scale, ServiceAccount, TokenRequest } from '../kube/generated/types.ts';
 import { apiVersionOf, type KubeObject, type ResourceType } from '../kube/resources.ts';
 import { ApiStatusError } from '../kube/status.ts';
+import type { ServiceAccountTokens } from './access/service-account-tokens.ts';
 import { findEntry } from './http/read-verbs.ts';
 import { createObject } from './machinery/create-object.ts';
 import { deleteObject } from './machinery/delete-object.ts';
@@ -30,6 +31,8 @@ import { scaleOf, withScale, workloadScale } from './subresources/scale.ts';
 export interface InProcessClientOptions {
   /** Recorded in managedFields when a write names no manager. */
   readonly fieldManager: string;
+  /** Issues tokens for the subresource `token`. */
+  readonly tokens: ServiceAccountTokens;
   /** Who the writes are done as, for admission; nothing is authorized in process. */
   readonly caller: Caller;
   /** Told of warnings of the server. */
@@ -92,6 +95,10 @@ export class InProcessClient implements KubeClient {
       const eviction = object as unknown as Eviction;
       await evictPod(this.#machinery, { pods: resource, namespace: namespace ?? '', name, eviction, context });
       return object;
+    }
+    if (options.subresource === 'token') {
+      const account: ServiceAccount = storedObject(await findEntry(this.#machinery, resource, { namespace, name }));
+      return this.#options.tokens.issue(account, object as unknown as TokenRequest) as unknown as T;
     }
     const decoded = this.#decode(resource, object, context);
     const result = await createObject(this.#machinery, { resource, namespace, object: decoded, context });

@@ -51,7 +51,10 @@ export const systemPriorityClasses: readonly BootstrapObject[] = [
   return { type: priorityClasses, object };
 });
 
-/** Writes in one transaction those of the objects that are not there yet; what is there is left as it is. */
+// Transactions of etcd have at most 128 operations.
+const BATCH = 100;
+
+/** Writes those of the objects that are not there yet; what is there is left as it is. */
 export async function ensureObjects(machinery: Machinery, objects: readonly BootstrapObject[]): Promise<void> {
   const wait = machinery.store.barrier();
   if (wait) await wait;
@@ -59,8 +62,7 @@ export async function ensureObjects(machinery: Machinery, objects: readonly Boot
     const operations = objects.flatMap((wanted) => creation(machinery, wanted) ?? []);
     if (operations.length === 0) return;
     try {
-      await machinery.store.commit(operations);
-      return;
+      await machinery.store.commit(operations.slice(0, BATCH));
     } catch (error) {
       // Another server on the same store made one of them: look again.
       if (!(error instanceof StoreConflictError)) throw error;

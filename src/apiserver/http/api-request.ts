@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Caller } from '../machinery/strategy.ts';
 
 /** A request after authentication, with its body read. */
@@ -12,6 +13,8 @@ export interface ApiRequest {
   readonly raw: IncomingMessage;
   /** Texts of the Warning headers of the answer, in order. */
   readonly warnings: string[];
+  /** Throws Forbidden unless the caller may also create the object: for updates that create. */
+  readonly authorizeCreate: () => void;
 }
 
 /** An answer whose body is at hand, in one or more parts. */
@@ -28,7 +31,13 @@ export interface StreamReply {
   readonly write: (response: ServerResponse) => void;
 }
 
-export type ApiReply = BodyReply | StreamReply;
+/** The connection changes its protocol and belongs to its taker from then on. */
+export interface UpgradeReply {
+  readonly type: 'upgrade';
+  readonly take: (socket: Duplex, head: Buffer) => void;
+}
+
+export type ApiReply = BodyReply | StreamReply | UpgradeReply;
 
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
 

@@ -1,68 +1,136 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { certificateCaller } from '../access/client-certificate.ts';
-import type { ApiServerOptions } from '../api-server.ts';
-import { Discovery } from '../discovery/discovery.ts';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { attributesOf, forbiddenTo } from '../access/attributes.ts';
+import { type AuditedRequest, auditEvent } from '../access/audit.ts';
+import { authenticate } from '../access/authenticate.ts';
+import { actingCaller } from '../access/impersonate.ts';
 import { badRequest } from '../machinery/errors.ts';
-import type { Machinery } from '../machinery/machinery.ts';
 import type { Caller } from '../machinery/strategy.ts';
-import {
-  bindingHandler,
-  evictionHandler,
-  methodNotAllowed,
-  scaleHandler,
-} from '../subresources/object-subresources.ts';
-import { type ApiReply, type ApiRequest, valueReply } from './api-request.ts';
-import { type DispatchOptions, dispatchResource, pageNotFound } from './dispatch.ts';
-import { type HealthCheck, healthReply } from './health.ts';
+import type { ServerParts } from '../server-parts.ts';
+import type { ApiReply, ApiRequest } from './api-request.ts';
 import { createHttpFront, type HttpFront } from './http-server.ts';
-import { parseRequestInfo } from './request-info.ts';
+import { InFlight } from './in-flight.ts';
+import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import { createRoutes, type Routes } from './routes.ts';
 import { errorReply, sendReply } from './send-reply.ts';
-import { versionInfo } from './version-info.ts';
 
-const ANONYMOUS: Caller = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+const NO_BODY = Buffer.alloc(0);
 
-/** The API over HTTP: who asks, what for, and the answer. */
-export function createFront(machinery: Machinery, options: ApiServerOptions): Promise<HttpFront> {
-  const discovery = new Discovery(machinery, () => '127.0.0.1:6443');
-  const dispatch: DispatchOptions = {
-    machinery,
-    subresources: {
-      '/pods/eviction': evictionHandler,
-      '/pods/binding': bindingHandler,
-      '*/scale': scaleHandler(),
-    },
-    virtual: {},
-  };
-  const checks: readonly HealthCheck[] = [{ name: 'ping', check: () => undefined }];
-  const answer = async (request: ApiRequest): Promise<ApiReply> => {
-    const info = parseInfo(request);
-    if (info.type === 'resource') return dispatchResource(dispatch, info, request);
-    if (info.verb !== 'get' && info.verb !== 'head') throw methodNotAllowed();
-    const { path, query } = request;
-    if (path === '/version' || path === '/version/') return valueReply(200, versionInfo(options.gitVersion));
-    return healthReply(path, query, checks) ?? discovery.reply(request) ?? pageNotFound();
-  };
-  const handle = async (raw: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> => {
+/** The API over HTTP: who asks, whether they may, and the answer. */
+export function createFront(parts: ServerParts): Promise<HttpFront> {
+  const front = new ApiFront(parts);
+  return createHttpFront({
+    handle: (raw, response, body) => front.handle(raw, response, body),
+    upgrade: (raw, socket, head) => void front.upgrade(raw, socket, head),
+  });
+}
+
+interface Answered {
+  readonly reply: ApiReply;
+  readonly warnings: readonly string[];
+}
+
+type Audited = { -readonly [Key in keyof AuditedRequest]: AuditedRequest[Key] };
+
+class ApiFront {
+  readonly #parts: ServerParts;
+  readonly #routes: Routes;
+  readonly #inFlight = new InFlight();
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.#routes = createRoutes(parts);
+  }
+
+  async handle(raw: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
+    const audited = this.#receive();
+    const { reply, warnings } = await this.#answer(raw, body, audited);
+    this.#send(raw, response, { reply, warnings }, audited);
+  }
+
+  /** Upgrades the connection, or answers it like any other request and closes it. */
+  async upgrade(raw: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const audited = this.#receive();
+    socket.on('error', () => socket.destroy());
+    const { reply, warnings } = await this.#answer(raw, NO_BODY, audited);
+    if (reply.type === 'upgrade') {
+      const { audit, machinery } = this.#parts;
+      audit?.(auditEvent(audited, raw, { statusCode: 101 }, machinery.clock));
+      reply.take(socket, head);
+      return;
+    }
+    const response = new ServerResponse(raw);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.on('finish', () => socket.end());
+    this.#send(raw, response, { reply, warnings }, audited);
+  }
+
+  #receive(): Audited {
+    const receivedAt = this.#parts.machinery.clock.now();
+    return { id: crypto.randomUUID(), receivedAt, info: undefined, caller: undefined, impersonated: undefined };
+  }
+
+  #send(raw: IncomingMessage, response: ServerResponse, { reply, warnings }: Answered, audited: AuditedRequest): void {
+    const { audit, machinery } = this.#parts;
+    if (audit) response.once('close', () => audit(auditEvent(audited, raw, response, machinery.clock)));
+    if (!response.headersSent) response.setHeader('audit-id', audited.id);
+    sendReply(response, reply, warnings);
+  }
+
+  async #answer(raw: IncomingMessage, body: Buffer, audited: Audited): Promise<Answered> {
     const warnings: string[] = [];
     try {
-      sendReply(response, await answer(readRequest(raw, body, warnings)), warnings);
+      const request = this.#admit(raw, body, warnings, audited);
+      const info = audited.info!;
+      const longRunning = info.verb === 'watch' || raw.headers.upgrade !== undefined;
+      const run = (): Promise<ApiReply> => this.#routes(info, request);
+      return { reply: await (longRunning ? run() : this.#inFlight.run(run)), warnings };
     } catch (error) {
-      sendReply(response, errorReply(error), warnings);
+      const reply = errorReply(error);
+      if (reply.status === 500) this.#parts.onError(error);
+      return { reply, warnings };
     }
-  };
-  return createHttpFront({ handle, upgrade: (_request, socket) => socket.destroy() });
+  }
+
+  #admit(raw: IncomingMessage, body: Buffer, warnings: string[], audited: Audited): ApiRequest {
+    const { authorizer, tokens, staticTokens } = this.#parts;
+    const { path, query } = splitUrl(raw.url ?? '/');
+    const method = raw.method ?? 'GET';
+    const info = parseInfo(method, path, query);
+    audited.info = info;
+    const sender = authenticate(raw, tokens, staticTokens);
+    audited.caller = sender;
+    const caller = actingCaller(authorizer, sender, raw);
+    if (caller !== sender) audited.impersonated = caller;
+    const authorize = (given: RequestInfo): void => {
+      const attributes = attributesOf(given);
+      if (!authorizer.allows(caller, attributes)) throw forbiddenTo(caller, attributes);
+    };
+    authorize(info);
+    const authorizeCreate = (): void => authorize({ ...info, verb: 'create' });
+    return {
+      method,
+      path,
+      query,
+      headers: raw.headers,
+      body,
+      caller: caller as Caller,
+      raw,
+      warnings,
+      authorizeCreate,
+    };
+  }
 }
 
-function readRequest(raw: IncomingMessage, body: Buffer, warnings: string[]): ApiRequest {
-  const url = raw.url ?? '/';
+function splitUrl(url: string): { readonly path: string; readonly query: URLSearchParams } {
   const mark = url.indexOf('?');
-  const path = mark === -1 ? url : url.slice(0, mark);
-  const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
-  const caller = certificateCaller(raw.socket) ?? ANONYMOUS;
-  return { method: raw.method ?? 'GET', path, query, headers: raw.headers, body, caller, raw, warnings };
+  if (mark === -1) return { path: url, query: new URLSearchParams() };
+  return { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
 }
 
-function parseInfo({ method, path, query }: ApiRequest) {
+function parseInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
   try {
     return parseRequestInfo(method, path, query);
   } catch (error) {

@@ -97,7 +97,7 @@ function scope(parts: readonly string[]): Scope {
 function collectionVerb(verb: Verb, name: string | undefined, query: URLSearchParams): Verb {
   if (name !== undefined) return verb;
   if (verb === 'delete') return 'deletecollection';
-  if (verb !== 'get' && verb !== 'head') return verb;
+  if (verb !== 'get') return verb;
   const watch = query.get('watch');
   return watch !== null && watch !== 'false' && watch !== '0' ? 'watch' : 'list';
 }

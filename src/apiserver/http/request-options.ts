@@ -30,6 +30,7 @@ export function readContext(request: ApiRequest, kind: OptionsKind, isApply = fa
     dryRun: dryRun.length > 0,
     fieldValidation: (fieldValidation || 'Warn') as FieldValidation,
     warn: (text) => void (warnings.includes(text) || warnings.push(text)),
+    authorizeCreate: request.authorizeCreate,
   };
 }
 

@@ -40,7 +40,9 @@ export function sendReply(response: ServerResponse, reply: ApiReply, warnings: r
   response.setHeader('cache-control', 'no-cache, private');
   if (warnings.length > 0) response.setHeader('warning', warnings.map(printWarning));
   if (reply.type === 'stream') reply.write(response);
-  else sendBody(response, reply);
+  else if (reply.type === 'body') sendBody(response, reply);
+  // Only a connection that asked for it is upgraded, and that does not come this way.
+  else sendBody(response, errorReply(new ApiStatusError('BadRequest', 'Upgrade request required')));
 }
 
 function sendBody(response: ServerResponse, { status, headers, parts }: BodyReply): void {

@@ -1,5 +1,9 @@
+import type { ResourceType } from '../../kube/resources.ts';
 import type { ServiceAllocator } from '../../kube/service-allocator.ts';
 import type { Store } from '../../store/store.ts';
+import { guardBinding, guardRole } from '../access/guard-roles.ts';
+import type { RbacAuthorizer } from '../access/rbac-authorizer.ts';
+import { rbac } from '../access/role-types.ts';
 import type { Conversion } from '../machinery/served-resource.ts';
 import type { Strategy } from '../machinery/strategy.ts';
 import * as access from '../tables/access-columns.ts';
@@ -27,16 +31,25 @@ export interface KindRow {
   readonly storedAs?: { readonly group: string; readonly version: string; readonly conversion: Conversion };
 }
 
+/** What the strategies of some kinds need beside the object. */
+export interface KindOptions {
+  readonly allocator: ServiceAllocator;
+  readonly store: Store;
+  /** Asked when a role or binding is written. */
+  readonly authorizer: () => RbacAuthorizer;
+}
+
 const all = ['all'] as const;
 const extensions = ['api-extensions'] as const;
 
 /** Kinds by `group/resource`, or by `group/version/resource` where versions differ. A kind without a row is served plainly. */
-export function kindRows(allocator: ServiceAllocator, store: Store): Readonly<Record<string, KindRow>> {
+export function kindRows({ allocator, store, authorizer }: KindOptions): Readonly<Record<string, KindRow>> {
   return {
     ...coreRows(serviceStrategy(allocator, store)),
     ...workloadRows,
     ...networkRows,
     ...accessRows,
+    ...roleRows(authorizer),
     ...otherRows,
   };
 }
@@ -164,6 +177,23 @@ const networkRows: Readonly<Record<string, KindRow>> = {
   },
 };
 
+const roleRows = (authorizer: () => RbacAuthorizer): Readonly<Record<string, KindRow>> => {
+  const role = (type: ResourceType): KindRow => ({
+    strategy: guardRole(other.rbacStrategy, type, authorizer),
+    columns: access.roleColumns,
+  });
+  const binding = (type: ResourceType): KindRow => ({
+    strategy: guardBinding(other.rbacStrategy, type, authorizer),
+    columns: access.roleBindingColumns,
+  });
+  return {
+    'rbac.authorization.k8s.io/clusterroles': role(rbac.clusterRoles),
+    'rbac.authorization.k8s.io/roles': role(rbac.roles),
+    'rbac.authorization.k8s.io/clusterrolebindings': binding(rbac.clusterRoleBindings),
+    'rbac.authorization.k8s.io/rolebindings': binding(rbac.roleBindings),
+  };
+};
+
 const accessRows: Readonly<Record<string, KindRow>> = {
   'certificates.k8s.io/certificatesigningrequests': {
     shortNames: ['csr'],
@@ -172,13 +202,6 @@ const accessRows: Readonly<Record<string, KindRow>> = {
   },
   'flowcontrol.apiserver.k8s.io/flowschemas': { columns: access.flowSchemaColumns },
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': { columns: access.priorityLevelColumns },
-  'rbac.authorization.k8s.io/clusterrolebindings': {
-    strategy: other.rbacStrategy,
-    columns: access.roleBindingColumns,
-  },
-  'rbac.authorization.k8s.io/clusterroles': { strategy: other.rbacStrategy, columns: access.roleColumns },
-  'rbac.authorization.k8s.io/rolebindings': { strategy: other.rbacStrategy, columns: access.roleBindingColumns },
-  'rbac.authorization.k8s.io/roles': { strategy: other.rbacStrategy, columns: access.roleColumns },
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': {
     categories: extensions,
     strategy: { ...coreObjects.contentStrategy, unconditionalUpdate: false },

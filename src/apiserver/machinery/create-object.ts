@@ -7,6 +7,7 @@ import { commitWrite, type PlannedWrite } from './commit-write.ts';
 import { alreadyExists, badRequest, forbiddenError, invalidObject, notFound } from './errors.ts';
 import { generateName } from './generate-name.ts';
 import { type Machinery, type RequestContext, strategyContext, timestamp } from './machinery.ts';
+import { managedChange } from './managed-change.ts';
 import { objectKey } from './object-keys.ts';
 import type { ServedResource } from './served-resource.ts';
 import { servedObject, storedObject } from './stored-object.ts';
@@ -20,6 +21,8 @@ export interface CreateRequest {
   /** Decoded in the version of the resource, without defaults. */
   readonly object: KubeObject;
   readonly context: RequestContext;
+  /** True when managedFields are already those of the result (server-side apply). */
+  readonly tracked?: boolean;
 }
 
 /** What a write has made: the stored version, or for a dry run only the object. */
@@ -57,16 +60,16 @@ export async function createObject(machinery: Machinery, request: CreateRequest)
 /** The object as it would be stored, with defaults, admission, strategy and validation done. */
 export function planCreation(
   machinery: Machinery,
-  { resource, namespace, object, context }: CreateRequest,
+  { resource, namespace, object, context, tracked = false }: CreateRequest,
 ): PlannedWrite {
   const { stored } = resource;
   checkObjectNamespace(resource, namespace, object);
   const named = withMetadata(object, systemMetadata(machinery, resource, namespace, object));
   checkNamespace(machinery, resource, named);
   const defaulted = resource.schema.applyDefaults(named);
-  const tracked = track(machinery, resource, withoutStatus(resource, defaulted), context);
+  const owned = tracked ? defaulted : track(machinery, resource, defaulted, context);
   const cx = strategyContext(machinery, context);
-  const internal = asStored(resource, tracked);
+  const internal = withoutStatus(resource, asStored(resource, owned));
   const fresh = stored.strategy.generation
     ? withMetadata(internal, { generation: 1 })
     : withMetadata(internal, { generation: undefined });
@@ -134,11 +137,11 @@ function withoutStatus(resource: ServedResource, object: ApiObject): ApiObject {
 function track(
   machinery: Machinery,
   resource: ServedResource,
-  updated: ApiObject,
-  { manager }: RequestContext,
-): ApiObject {
-  const writer = { manager, subresource: '', time: timestamp(machinery.clock) };
-  return machinery.patches.trackUpdate({ schema: resource.schema, live: undefined, updated, writer }) as ApiObject;
+  updated: KubeObject,
+  context: RequestContext,
+): KubeObject {
+  const change = managedChange(machinery, resource, '', context);
+  return machinery.patches.trackUpdate({ ...change, live: undefined, updated });
 }
 
 // The admission plugin NamespaceLifecycle.

@@ -48,6 +48,8 @@ export interface RequestContext {
   readonly fieldValidation: FieldValidation;
   /** Sends a `Warning` header with the answer. */
   readonly warn: (text: string) => void;
+  /** Throws Forbidden unless the caller may create too; undefined in process. */
+  readonly authorizeCreate?: (() => void) | undefined;
 }
 
 /** The context of strategies for one request. */

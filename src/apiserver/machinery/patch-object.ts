@@ -1,10 +1,11 @@
 import type { PatchType } from '../../kube/client.ts';
 import type { KubeObject } from '../../kube/resources.ts';
 import type { DecodedObject, KindSchema } from '../schema/contract.ts';
-import { type ApiObject, isPlain, withFields, withMetadata } from './api-object.ts';
+import { type ApiObject, isPlain, withMetadata } from './api-object.ts';
 import type { WriteResult } from './create-object.ts';
 import { badRequest, notFound } from './errors.ts';
-import { type Machinery, type RequestContext, timestamp } from './machinery.ts';
+import type { Machinery, RequestContext } from './machinery.ts';
+import { managedChange } from './managed-change.ts';
 import type { ServedResource } from './served-resource.ts';
 import { updateObject, type WantedObject } from './update-object.ts';
 
@@ -70,24 +71,13 @@ function applyConfiguration(
   // The applier owns what is written there, so that nothing is decoded or dropped before.
   const decoded = request.applied ?? { object: body as KubeObject, fieldErrors: [], warnings: [] };
   checkFields(machinery, resource.schema, decoded, context);
-  const applied = named(resource, ownPart(resource, subresource, decoded.object), namespace, name);
-  const writer = { manager: context.manager, subresource, time: timestamp(machinery.clock) };
-  return (live) => ({
-    object: machinery.patches.apply({ schema: resource.schema, live, applied, writer, force }),
-    tracked: true,
-  });
-}
-
-// What the path cannot write must not be owned by the applier either.
-function ownPart(resource: ServedResource, subresource: string, object: ApiObject): ApiObject {
-  if (!('status' in resource.stored.strategy.subresources)) return object;
-  return withFields(object, subresource === 'status' ? { spec: undefined } : { status: undefined });
+  const applied = named(resource, decoded.object, namespace, name);
+  const change = managedChange(machinery, resource, subresource, context);
+  return (live) => ({ object: machinery.patches.apply({ ...change, live, applied, force }), tracked: true });
 }
 
 function named(resource: ServedResource, object: ApiObject, namespace: string | undefined, name: string): ApiObject {
   const { metadata } = object;
-  if (metadata?.managedFields !== undefined && metadata.managedFields.length > 0)
-    throw badRequest('metadata.managedFields must be nil');
   return withMetadata(object, {
     name: metadata?.name || name,
     ...(resource.type.namespaced ? { namespace: metadata?.namespace || namespace } : {}),

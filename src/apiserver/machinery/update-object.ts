@@ -6,7 +6,8 @@ import { type ApiObject, sameValue, withMetadata } from './api-object.ts';
 import { commitWrite, type PlannedWrite } from './commit-write.ts';
 import { asServed, asStored, checkObjectNamespace, createObject, type WriteResult } from './create-object.ts';
 import { badRequest, conflict, invalidObject, methodNotSupported, notFound } from './errors.ts';
-import { type Machinery, type RequestContext, strategyContext, timestamp } from './machinery.ts';
+import { type Machinery, type RequestContext, strategyContext } from './machinery.ts';
+import { managedChange } from './managed-change.ts';
 import { objectKey } from './object-keys.ts';
 import type { ServedResource } from './served-resource.ts';
 import { servedObject, storedObject } from './stored-object.ts';
@@ -68,12 +69,13 @@ async function createMissing(machinery: Machinery, request: UpdateRequest): Prom
   const { resource, namespace, name, subresource, context, want } = request;
   const allowed = subresource === '' && (request.createMissing || resource.stored.strategy.createOnUpdate);
   if (!allowed) throw notFound(resource.type, name);
-  const { object } = want(undefined);
+  context.authorizeCreate?.();
+  const { object, tracked } = want(undefined);
   checkName(name, object);
   const { uid } = object.metadata ?? {};
   if (uid)
     throw conflict(resource.type, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
-  return createObject(machinery, { resource, namespace, object: withMetadata(object, { name }), context });
+  return createObject(machinery, { resource, namespace, object: withMetadata(object, { name }), context, tracked });
 }
 
 /** Undefined when the update changes nothing. */
@@ -89,14 +91,11 @@ function planUpdate(
   const strategy = updateStrategy(request);
   const { object: wanted, tracked } = request.want(servedObject(entry, resource));
   checkPreconditions(request, wanted, live);
-  const given = asStored(resource, resource.schema.applyDefaults(withTypes(resource, wanted)));
+  const kept = keptMetadata(wanted.metadata ?? {}, live.metadata ?? {});
+  const defaulted = resource.schema.applyDefaults(withMetadata(withTypes(resource, wanted), kept));
+  const owned = tracked ? defaulted : track(machinery, request, defaulted, entry);
   const cx = strategyContext(machinery, context);
-  const prepared = strategy.prepare(
-    withMetadata(given, keptMetadata(given.metadata ?? {}, live.metadata ?? {})),
-    live,
-    cx,
-  );
-  const object = tracked ? prepared : track(machinery, request, prepared, entry);
+  const object = strategy.prepare(asStored(resource, owned), live, cx);
   if (sameButForTimes(object, live)) return undefined;
   const causes = [
     ...validateObjectMeta(object.metadata ?? {}, { namespaced: stored.type.namespaced, name: () => [] }),
@@ -170,13 +169,10 @@ function keptMetadata(given: ObjectMeta, live: ObjectMeta): Partial<ObjectMeta> 
   };
 }
 
-function track({ patches, clock }: Machinery, request: UpdateRequest, object: ApiObject, entry: KeyValue): ApiObject {
+function track(machinery: Machinery, request: UpdateRequest, updated: KubeObject, entry: KeyValue): KubeObject {
   const { resource, subresource, context } = request;
-  const writer = { manager: context.manager, subresource, time: timestamp(clock) };
-  const updated = asServed(resource, object);
-  const live = servedObject(entry, resource);
-  const tracked = patches.trackUpdate({ schema: resource.schema, live, updated, writer });
-  return withMetadata(object, { managedFields: tracked.metadata?.managedFields });
+  const change = managedChange(machinery, resource, subresource, context);
+  return machinery.patches.trackUpdate({ ...change, live: servedObject(entry, resource), updated });
 }
 
 // managedFields that differ only in their times are no change, or every idle apply would write.

@@ -2,10 +2,11 @@ import type { PatchType } from '../../kube/client.ts';
 import type { Binding, Eviction, Scale } from '../../kube/generated/types.ts';
 import type { KubeObject } from '../../kube/resources.ts';
 import { ApiStatusError } from '../../kube/status.ts';
-import { type ApiReply, valueReply } from '../http/api-request.ts';
+import { type ApiReply, type ApiRequest, valueReply } from '../http/api-request.ts';
 import { parsePatchBody } from '../http/patch-body.ts';
 import { readObject } from '../http/read-body.ts';
 import { findEntry } from '../http/read-verbs.ts';
+import type { ResourceRequestInfo } from '../http/request-info.ts';
 import { readContext } from '../http/request-options.ts';
 import { patchTypeOf } from '../http/write-verbs.ts';
 import type { ApiObject } from '../machinery/api-object.ts';
@@ -24,7 +25,8 @@ export function methodNotAllowed(): ApiStatusError {
   return new ApiStatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 }
 
-function schemaOf({ schemas }: Machinery, group: string, version: string, kind: string): KindSchema {
+/** The schema of a kind that the server itself needs. */
+export function schemaOf({ schemas }: Machinery, group: string, version: string, kind: string): KindSchema {
   const schema = schemas.kind({ group, version, kind });
   if (schema) return schema;
   throw new ApiStatusError('InternalError', `${kind} in version "${version}" has no schema`);
@@ -53,6 +55,17 @@ export const bindingHandler: SubresourceHandler = async ({ machinery, resource, 
   await bindPod(machinery, { pods: resource, namespace, name, binding, context });
   return success(201);
 };
+
+/** POST of a Binding to the collection `bindings`: the pod is named in it. */
+export function bindingsHandler(machinery: Machinery) {
+  return async ({ namespace = '' }: ResourceRequestInfo, request: ApiRequest): Promise<ApiReply> => {
+    const context = readContext(request, 'CreateOptions');
+    const binding = readObject(machinery, schemaOf(machinery, '', 'v1', 'Binding'), request, context) as Binding;
+    const pods = machinery.registry.find('', 'v1', 'pods')!;
+    await bindPod(machinery, { pods, namespace, name: binding.metadata?.name ?? '', binding, context });
+    return success(201);
+  };
+}
 
 /** GET, PUT and PATCH of a Scale; `pathsOf` says where the kind keeps its numbers. */
 export function scaleHandler(

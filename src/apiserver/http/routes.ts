@@ -1,0 +1,110 @@
+import { jsonWebKeySet } from '../access/json-web-token.ts';
+import { reviewHandlers } from '../access/reviews.ts';
+import { Discovery } from '../discovery/discovery.ts';
+import type { ServerParts } from '../server-parts.ts';
+import { logHandler } from '../streaming/logs.ts';
+import { portForwardHandler } from '../streaming/port-forward.ts';
+import { remoteCommandHandler } from '../streaming/remote-command.ts';
+import {
+  bindingHandler,
+  bindingsHandler,
+  evictionHandler,
+  methodNotAllowed,
+  scaleHandler,
+} from '../subresources/object-subresources.ts';
+import type { SubresourceHandlers } from '../subresources/subresource-hooks.ts';
+import { tokenHandler } from '../subresources/token.ts';
+import { type ApiReply, type ApiRequest, valueReply } from './api-request.ts';
+import { type DispatchOptions, dispatchResource, pageNotFound } from './dispatch.ts';
+import { healthReply } from './health.ts';
+import type { PathRequestInfo, RequestInfo } from './request-info.ts';
+import { versionInfo } from './version-info.ts';
+
+/** Answers an authorized request. Rejects with ApiStatusError. */
+export type Routes = (info: RequestInfo, request: ApiRequest) => Promise<ApiReply>;
+
+type PathHandler = (info: PathRequestInfo, request: ApiRequest) => ApiReply | undefined;
+
+/** Everything that the server answers. */
+export function createRoutes(parts: ServerParts): Routes {
+  const { machinery } = parts;
+  const dispatch: DispatchOptions = {
+    machinery,
+    subresources: subresourceHandlers(parts),
+    virtual: { ...reviewHandlers(parts), '/v1/bindings': bindingsHandler(machinery) },
+  };
+  const paths = pathHandlers(parts);
+  return async (info, request) => {
+    if (info.type === 'resource') return dispatchResource(dispatch, info, request);
+    if (info.verb !== 'get' && info.verb !== 'head') throw methodNotAllowed();
+    for (const handler of paths) {
+      const reply = handler(info, request);
+      if (reply) return reply;
+    }
+    return pageNotFound();
+  };
+}
+
+function subresourceHandlers({ kubelet, tokens }: ServerParts): SubresourceHandlers {
+  return {
+    '/pods/eviction': evictionHandler,
+    '/pods/binding': bindingHandler,
+    '/serviceaccounts/token': tokenHandler(tokens),
+    '*/scale': scaleHandler(),
+    ...(kubelet
+      ? {
+          '/pods/log': logHandler(kubelet),
+          '/pods/exec': remoteCommandHandler('exec', kubelet),
+          '/pods/attach': remoteCommandHandler('attach', kubelet),
+          '/pods/portforward': portForwardHandler(kubelet),
+        }
+      : {}),
+  };
+}
+
+function pathHandlers({ machinery, gitVersion, checks, tokens }: ServerParts): readonly PathHandler[] {
+  const discovery = new Discovery(machinery, () => '127.0.0.1:6443');
+  const fixed: Readonly<Record<string, () => ApiReply>> = {
+    '/version': () => valueReply(200, versionInfo(gitVersion)),
+    '/.well-known/openid-configuration': () => valueReply(200, issuerConfiguration(tokens.issuer)),
+    '/openid/v1/jwks': () => valueReply(200, jsonWebKeySet(tokens.key)),
+    '/': () => valueReply(200, { paths: rootPaths(discovery) }),
+  };
+  return [
+    ({ path }) => fixed[path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path]?.(),
+    ({ path }, { query }) => healthReply(path, query, checks),
+    (_info, request) => discovery.reply(request),
+  ];
+}
+
+function issuerConfiguration(issuer: string): object {
+  return {
+    issuer,
+    jwks_uri: `${issuer}/openid/v1/jwks`,
+    response_types_supported: ['id_token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['ES256'],
+  };
+}
+
+function rootPaths(discovery: Discovery): string[] {
+  const groups = new Set<string>();
+  for (const { group, version } of discovery.versions()) {
+    if (group === '') continue;
+    groups.add(`/apis/${group}`).add(`/apis/${group}/${version}`);
+  }
+  const fixed = [
+    '/.well-known/openid-configuration',
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/healthz',
+    '/livez',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/openid/v1/jwks',
+    '/readyz',
+    '/version',
+  ];
+  return [...fixed, ...groups].sort();
+}
