@@ -1,17 +1,19 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { PassThrough, Readable, Writable } from 'node:stream';
 import { TowtankError } from '../errors/towtank-error.ts';
 import { NetworkNamespace } from './network-namespace.ts';
 import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
 import { inFreshNamespaces, inNamespacesOf } from './programs/private-namespaces.ts';
 import type { ProgramExit, ProgramSpec, RunningProgram } from './programs/program.ts';
-import { openPseudoTerminal, type PseudoTerminal } from './programs/pseudo-terminal.ts';
+import { openPipeEnds, openTerminalEnds, type ProgramEnds } from './programs/program-ends.ts';
 
 export type { ProgramExit, ProgramMount, ProgramSandbox, ProgramSpec, RunningProgram } from './programs/program.ts';
 export { ProgramHome } from './programs/program-home.ts';
 
 // /proc can only be mounted from inside the new pid namespace, so the program's first act is to do it and become itself.
-const mountProc = '"$0" -t proc -o nosuid,nodev,noexec proc /proc && exec "$@"';
+const mountProc = '"$0" -t proc -o nosuid,nodev,noexec proc /proc && ';
+const becomeProgram = 'exec "$@"';
+// What the shell itself has to say of a child that a signal ended is no output of the program.
+const waitForProgram = '{ exec 3>&2 2>/dev/null; (exec 2>&3 3>&- "$@"); exit $?; }';
 
 /**
  * Starts a program in its namespaces. Throws ERR_MISSING_PROGRAM or ERR_PERMISSION, in the words of container runtimes, when
@@ -34,40 +36,42 @@ type Bracket = (start: () => ChildProcess) => ChildProcess;
 
 function launch(spec: ProgramSpec, bracket: Bracket): RunningProgram {
   const netns = spec.netns ?? NetworkNamespace.current();
-  const terminal = spec.tty === true ? openPseudoTerminal() : undefined;
+  const ends = spec.tty === true ? openTerminalEnds() : openPipeEnds(spec.stdin ?? 'ignore');
   try {
-    const child = netns.run(() => bracket(() => spawnChild(spec, terminal)));
-    return supervise(child, terminal);
+    const child = netns.run(() => bracket(() => spawnChild(spec, ends)));
+    return supervise(child, ends);
   } catch (error) {
-    terminal?.master.destroy();
+    ends.destroy();
     throw error;
   } finally {
-    terminal?.closeSlave();
+    ends.closeOfChild();
   }
 }
 
-function spawnChild(spec: ProgramSpec, terminal: PseudoTerminal | undefined): ChildProcess {
+function spawnChild(spec: ProgramSpec, { ofChild }: ProgramEnds): ChildProcess {
   const env = spec.env ?? process.env;
   const isInside = spec.sandbox !== undefined || spec.home !== undefined;
   const cwd = spec.cwd ?? (isInside ? '/' : process.cwd());
   const [name = '', ...args] = spec.command;
-  const words = [findExecutable(name, env.PATH ?? '/usr/bin:/bin', cwd), ...args];
-  if ((spec.sandbox?.proc ?? spec.home?.hasOwnProcesses) === true)
-    words.unshift('/bin/sh', '-c', mountProc, ownProgram('mount'));
+  const file = findExecutable(name, env.PATH ?? '/usr/bin:/bin', cwd);
+  const options: SpawnOptions = { env, cwd, stdio: [...ofChild] };
+  const words = [name, ...args];
+  const hasOwnProc = (spec.sandbox?.proc ?? spec.home?.hasOwnProcesses) === true;
+  if (hasOwnProc) {
+    const last = spec.beneathInit === true ? waitForProgram : becomeProgram;
+    words.unshift('/bin/sh', '-c', mountProc + last, ownProgram('mount'));
+  }
   // The child does not lead its process group, so setsid(1) need not fork and keeps its pid.
-  if (terminal !== undefined) words.unshift(ownProgram('setsid'), '-c');
-  const stdio: SpawnOptions['stdio'] =
-    terminal === undefined
-      ? [spec.stdin ?? 'ignore', 'pipe', 'pipe']
-      : [terminal.slave, terminal.slave, terminal.slave];
-  return spawn(words[0]!, words.slice(1), { env, cwd, stdio });
+  if (spec.tty === true) words.unshift(ownProgram('setsid'), '-c');
+  if (!hasOwnProc && spec.tty !== true) return spawn(file, args, { ...options, argv0: name });
+  return spawn(words[0]!, words.slice(1), options);
 }
 
 function ownProgram(name: string): string {
   return findExecutable(name, administratorSearchPath(), '/');
 }
 
-function supervise(child: ChildProcess, terminal: PseudoTerminal | undefined): RunningProgram {
+function supervise(child: ChildProcess, { stdin, stdout, stderr, resize }: ProgramEnds): RunningProgram {
   const exited = exitOf(child);
   if (child.pid === undefined) {
     throw new TowtankError({
@@ -78,12 +82,12 @@ function supervise(child: ChildProcess, terminal: PseudoTerminal | undefined): R
   }
   return {
     pid: child.pid,
-    stdin: terminal?.master ?? child.stdin ?? closedInput(),
-    stdout: terminal === undefined ? child.stdout! : outputOf(terminal),
-    stderr: child.stderr ?? Readable.from([]),
+    stdin,
+    stdout,
+    stderr,
     exited,
     kill: (signal) => void child.kill(signal),
-    resize: (columns, rows) => terminal?.resize(columns, rows),
+    resize,
   };
 }
 
@@ -93,15 +97,4 @@ function exitOf(child: ChildProcess): Promise<ProgramExit> {
     // Only after a failed start, which `supervise` reports, or a failed kill of a process that is gone.
     child.on('error', () => {});
   });
-}
-
-// Reading the master fails with EIO once every copy of the slave is closed: that is how a terminal says end of file.
-function outputOf({ master }: PseudoTerminal): Readable {
-  const output = new PassThrough();
-  master.on('error', () => output.end());
-  return master.pipe(output);
-}
-
-function closedInput(): Writable {
-  return new Writable().destroy();
 }

@@ -19,6 +19,7 @@ export interface KubeletShared {
   readonly kubeletVersion: string;
   readonly containerRuntimeVersion: string;
   readonly stateDir: string;
+  readonly runtimeDir: string;
   readonly logLimitBytes: number;
   readonly dns: NodeDns;
   readonly images: ImageStore;

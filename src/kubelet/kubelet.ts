@@ -55,6 +55,7 @@ export class Kubelet implements AsyncDisposable {
       addresses: node.addresses ?? new PodAddresses(plan.podCIDRs),
       hostIPs,
       directory: join(shared.stateDir, name, 'pods'),
+      layers: join(shared.runtimeDir, name),
       clock,
       dns: { ...shared.dns, nodeIPs: hostIPs },
       resources: offered,

@@ -34,6 +34,8 @@ export interface KubeletsOptions {
   readonly random: Random;
   /** A folder that only this cluster uses: files and volumes of pods. */
   readonly stateDir: string;
+  /** A folder on a tmpfs for what pods write to their root file system; default one below /run. */
+  readonly runtimeDir?: string;
   readonly dns: Omit<NodeDns, 'nodeIPs'>;
   readonly issueToken: IssueToken;
   /** As in `kubectl get nodes`: `v1.33.1`. */
@@ -48,6 +50,7 @@ export interface KubeletsOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const DEFAULT_RUNTIME_DIR = '/run/towtank/layers';
 const DEFAULT_LOG_BYTES = 4 * 1024 * 1024;
 
 /** The kubelets of all nodes of a cluster, in one process: one set of informers, one timer for heartbeats, one status writer. */
@@ -66,6 +69,7 @@ export class Kubelets implements KubeletConnection, AsyncDisposable {
     this.#shared = {
       ...options,
       machine: readMachineFacts(),
+      runtimeDir: options.runtimeDir ?? DEFAULT_RUNTIME_DIR,
       logLimitBytes: options.logLimitBytes ?? DEFAULT_LOG_BYTES,
       images: new ImageStore([...builtinImages, ...(options.images ?? [])]),
       objects: {

@@ -187,6 +187,13 @@ export class KubeletLab implements AsyncDisposable {
     return log;
   }
 
+  /** Waits for an event of the pod: its whole `Reason message`, or a pattern of it. */
+  async untilEvent(pod: Pod, expected: string | RegExp): Promise<void> {
+    const matches = (event: string): boolean =>
+      typeof expected === 'string' ? event === expected : expected.test(event);
+    while (!this.events(pod).some(matches)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
   /** Events of a pod so far, as `Reason message`. */
   events(pod: Pod): readonly string[] {
     return this.client

@@ -57,6 +57,11 @@ export interface ProgramSpec {
   readonly sandbox?: ProgramSandbox;
   /** Namespaces that are furnished already; instead of `sandbox`. */
   readonly home?: ProgramHome;
+  /**
+   * With processes of its own: a shell is pid 1 and the program its child, so that signals which it does not handle, such as
+   * that of Ctrl-C, end it; as pid 1 it would never see them.
+   */
+  readonly beneathInit?: boolean;
   /** Gives the program a terminal. */
   readonly tty?: boolean;
   /** Default `ignore`: it reads the end of input at once. */

@@ -16,7 +16,8 @@ const DATA = '..data';
  */
 export async function writeVolume(directory: string, files: readonly ContentFile[]): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o755 });
-  const fresh = await mkdtemp(join(directory, '..'));
+  // Not joined: this is the beginning of a name, not the parent folder.
+  const fresh = await mkdtemp(`${directory}/..`);
   await chmod(fresh, 0o755);
   for (const { path, mode, content } of files) {
     const target = join(fresh, safePath(path));

@@ -1,49 +1,42 @@
-import type { Clock } from '../../kube/clock.ts';
 import type { ExecOptions, ExitStatus, ProcessStreams } from '../../kube/kubelet-connection.ts';
-import type { ContainerExit, ContainerStart, RunningContainer } from '../container/container-runtime.ts';
-import { planCommand } from '../container/launch-plan.ts';
-import type { BuiltinImage, BuiltinProcess } from '../images/builtin-image.ts';
-import { ContainerOutput } from './attached-streams.ts';
+import type { ContainerExit, RunningContainer } from '../container/container-runtime.ts';
+import { type LaunchPlan, planCommand } from '../container/launch-plan.ts';
+import type { BuiltinProcess } from '../images/builtin-image.ts';
 import { buildBuiltinContext } from './builtin-context.ts';
-import { execBuiltin } from './builtin-exec.ts';
-import { type PodWorld, startInPod } from './pod-world.ts';
+import { ContainerOutput } from './container-output.ts';
+import type { ContainerWorld } from './container-world.ts';
+import { execBuiltin } from './exec-builtin.ts';
 import { pipeProgram } from './program-output.ts';
 
-export interface BuiltinStart {
-  readonly world: PodWorld;
-  readonly start: ContainerStart;
-  readonly image: BuiltinImage;
-  readonly args: readonly string[];
-  readonly clock: Clock;
-}
-
 /** Starts a container whose main program is one of a built-in image, in process. */
-export async function startBuiltinContainer(options: BuiltinStart): Promise<RunningContainer> {
-  const output = new ContainerOutput(options.start.log);
-  const context = buildBuiltinContext({ ...options, write: (stream, text) => output.write(stream, text) });
+export async function startBuiltinContainer(
+  world: ContainerWorld,
+  { image, args }: Extract<LaunchPlan, { kind: 'builtin' }>,
+): Promise<RunningContainer> {
+  const output = new ContainerOutput(world.start.log);
+  const context = buildBuiltinContext(world, args, (stream, text) => output.write(stream, text));
   try {
-    return new BuiltinContainer(options, await options.image.start(context), output);
+    return new BuiltinContainer(world, await image.start(context), output);
   } catch (error) {
     // A program that cannot listen says so and exits; only a container runtime could fail to start it.
     output.write('stderr', `${(error as Error).message}\n`);
-    const exited = Promise.resolve({ exitCode: 1 });
-    return new BuiltinContainer(options, { exited, stop: () => {} }, output);
+    return new BuiltinContainer(world, { exited: Promise.resolve({ exitCode: 1 }), stop: () => {} }, output);
   }
 }
 
 class BuiltinContainer implements RunningContainer {
   readonly exited: Promise<ContainerExit>;
-  readonly #options: BuiltinStart;
+  readonly #world: ContainerWorld;
   readonly #process: BuiltinProcess;
   readonly #output: ContainerOutput;
 
-  constructor(options: BuiltinStart, process: BuiltinProcess, output: ContainerOutput) {
-    this.#options = options;
+  constructor(world: ContainerWorld, process: BuiltinProcess, output: ContainerOutput) {
+    this.#world = world;
     this.#process = process;
     this.#output = output;
-    this.exited = process.exited.then(({ exitCode }) => {
-      options.start.log.close();
-      return { exitCode };
+    this.exited = process.exited.then(async ({ exitCode }) => {
+      world.start.log.close();
+      return { exitCode, message: await world.close(exitCode) };
     });
   }
 
@@ -52,15 +45,10 @@ class BuiltinContainer implements RunningContainer {
   }
 
   async exec(options: ExecOptions): Promise<ExitStatus> {
-    const { world, start, image, clock } = this.#options;
-    const plan = planCommand(image, options.command);
-    if (plan.kind === 'builtin') return execBuiltin(world, { ...start, plan, clock }, options);
-    const program = await startInPod(world, start, {
-      command: options.command,
-      tty: options.tty,
-      stdin: options.stdin === undefined ? 'ignore' : 'pipe',
-    });
-    return pipeProgram(program, options);
+    const { command, tty, stdin } = options;
+    const plan = planCommand(this.#world.start.plan.image, command);
+    if (plan.kind === 'builtin') return execBuiltin(this.#world, plan, options);
+    return pipeProgram(await this.#world.startProgram({ command, tty, hasInput: stdin !== undefined }), options);
   }
 
   attach(streams: ProcessStreams): Promise<ExitStatus> {

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import type { Duplex } from 'node:stream';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
@@ -6,12 +7,13 @@ import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { Pod } from '../../kube/generated/types.ts';
 import { buildResolvConf, type NodeDns } from '../../kube/resolv-conf.ts';
-import type { ContainerStart, PodRuntime, PodSandbox, RunningContainer } from '../container/container-runtime.ts';
+import type { PodRuntime, PodSandbox, RunningContainer } from '../container/container-runtime.ts';
 import type { PodObjects } from '../environment/build-environment.ts';
 import type { NodeResources } from '../environment/resource-value.ts';
 import { podHostname } from '../files/pod-hostname.ts';
 import type { PodEvent } from '../pod/node-world.ts';
 import { startBuiltinContainer } from './builtin-container.ts';
+import { ContainerWorld } from './container-world.ts';
 import type { PodAddressPool } from './pod-addresses.ts';
 import { type IssueToken, PodFiles } from './pod-files.ts';
 import type { PodWorld } from './pod-world.ts';
@@ -24,6 +26,8 @@ export interface KernelPodRuntimeOptions {
   readonly hostIPs: readonly string[];
   /** A folder for the files of pods, one folder each. */
   readonly directory: string;
+  /** A folder on a tmpfs for what programs write to their root file system. */
+  readonly layers: string;
   readonly clock: Clock;
   readonly dns: NodeDns;
   readonly resources: NodeResources;
@@ -83,30 +87,30 @@ export class KernelPodRuntime implements PodRuntime {
       clock,
       onError,
     });
-    const world: PodWorld = { pod: () => current.pod, netns, podIPs, hostname, files };
+    const layers = join(this.#options.layers, pod.metadata?.uid ?? '');
+    const world: PodWorld = { pod: () => current.pod, netns, podIPs, hostname, files, layers, clock };
     let removed: Promise<void> | undefined;
     return {
       podIPs,
-      start: (start) => this.#start(world, start),
+      start: (start) => startContainer(new ContainerWorld(world, start)),
       connect: (port) => connectLoopback(netns, port),
       refreshVolumes: (latest) => {
         current.pod = latest;
         return files.refresh();
       },
       remove: () => {
-        removed ??= files.remove().finally(release);
+        removed ??= Promise.all([files.remove(), rm(layers, { recursive: true, force: true })])
+          .then(() => undefined)
+          .finally(release);
         return removed;
       },
     };
   }
+}
 
-  #start(world: PodWorld, start: ContainerStart): Promise<RunningContainer> {
-    const { clock } = this.#options;
-    const { plan } = start;
-    return plan.kind === 'program'
-      ? startProgramContainer(world, start, plan.command, clock)
-      : startBuiltinContainer({ world, start, image: plan.image, args: plan.args, clock });
-  }
+function startContainer(world: ContainerWorld): Promise<RunningContainer> {
+  const { plan } = world.start;
+  return plan.kind === 'program' ? startProgramContainer(world, plan.command) : startBuiltinContainer(world, plan);
 }
 
 // Readable in `ip netns`, and different from that of a pod of the same name that is still going away.

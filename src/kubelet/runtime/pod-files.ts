@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, normalize } from 'node:path/posix';
 import type { Clock } from '../../kube/clock.ts';
 import type { Container, EphemeralContainer, HostPathVolumeSource, Pod, Volume } from '../../kube/generated/types.ts';
@@ -111,10 +111,12 @@ export class PodFiles {
   }
 
   /** Brings volumes up to date that have been written already. */
-  async refresh(): Promise<void> {
-    if (this.#ready === undefined || this.#removed) return;
-    await this.#ready;
-    for (const volume of this.#options.pod().spec?.volumes ?? []) await this.#writeVolume(volume);
+  refresh(): Promise<void> {
+    if (this.#ready === undefined || this.#removed) return Promise.resolve();
+    // One after the other, and later failures are those of later refreshes.
+    const written = this.#ready.then(() => this.#writeVolumes());
+    this.#ready = written.catch(() => undefined);
+    return written;
   }
 
   /** A file for a container's termination message, and where the container sees it. */
@@ -135,7 +137,7 @@ export class PodFiles {
 
   async #write(): Promise<void> {
     const { directory, pod, hostname, podIPs, dns } = this.#options;
-    const { hostNetwork, hostAliases = [], volumes = [] } = pod().spec ?? {};
+    const { hostNetwork, hostAliases = [] } = pod().spec ?? {};
     await mkdir(directory, { recursive: true, mode: 0o755 });
     const hosts = hostNetwork
       ? buildHostNetworkHostsFile(await readFile('/etc/hosts', 'utf8'), hostAliases)
@@ -143,15 +145,21 @@ export class PodFiles {
     await writeFile(join(directory, 'etc-hosts'), hosts);
     await writeFile(join(directory, 'hostname'), `${hostname.hostname}\n`);
     await writeFile(join(directory, 'resolv.conf'), printResolvConf(buildResolvConf(pod(), dns).conf));
-    for (const volume of volumes) await this.#writeVolume(volume);
+    await this.#writeVolumes();
     this.#scheduleTokens();
+  }
+
+  async #writeVolumes(): Promise<void> {
+    for (const volume of this.#options.pod().spec?.volumes ?? []) {
+      if (!this.#removed) await this.#writeVolume(volume);
+    }
   }
 
   async #writeVolume(volume: Volume): Promise<void> {
     const { pod, podIPs, hostIPs, node, objects } = this.#options;
     const files = volumeFiles(volume, { pod: pod(), facts: { podIPs, hostIPs }, node, objects });
     if (volume.hostPath) return ensureHostPath(volume.hostPath);
-    if (files === undefined) return void (await mkdir(this.#source(volume), { recursive: true, mode: 0o777 }));
+    if (files === undefined) return makeSharedFolder(this.#source(volume));
     const contents = files.map(async ({ path, mode, content }): Promise<ContentFile> => {
       if (Buffer.isBuffer(content)) return { path, mode, content };
       return { path, mode, content: await this.#token(content.token) };
@@ -206,6 +214,12 @@ async function withSubPath(source: string, subPath: string): Promise<string> {
   const path = join(source, clean);
   if (!existsSync(path)) await mkdir(path, { recursive: true, mode: 0o777 });
   return path;
+}
+
+// Whatever the umask is, programs of any user may write to it.
+async function makeSharedFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o777);
 }
 
 async function ensureHostPath({ path, type = '' }: HostPathVolumeSource): Promise<void> {

@@ -44,7 +44,8 @@ export async function pipeProgram(program: RunningProgram, streams: ProcessStrea
   return { exitCode };
 }
 
-async function followSize(program: RunningProgram, { resize }: ProcessStreams): Promise<void> {
+/** Tells a program's terminal the sizes of the client's window as they come. */
+export async function followSize(program: RunningProgram, { resize }: ProcessStreams): Promise<void> {
   if (resize === undefined) return;
   for await (const { width, height } of resize) program.resize(width, height);
 }
@@ -58,9 +59,11 @@ export function deliver(source: Readable, target: Writable | undefined): { finis
     last = performance.now();
     if (target === undefined || target.destroyed || target.write(chunk)) return;
     source.pause();
-    target.once('drain', () => source.resume());
-    target.once('close', () => source.resume());
+    target.once('drain', resume);
   });
+  // A target that is gone takes everything.
+  const resume = (): void => void source.resume();
+  target?.once('close', resume);
   const quiet = async (): Promise<void> => {
     while (source.isPaused() || performance.now() - last < QUIET_MS) {
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS).unref());

@@ -22,7 +22,7 @@ export function runWebServer(context: BuiltinContext, web: WebServer): BuiltinPr
   program.hold(
     serveHttp(context, { port: web.port }, async (request, response) => {
       response.setHeader('server', web.server);
-      response.once('finish', () => context.print(accessLogLine(context.now(), request, response)));
+      response.once('close', () => context.print(accessLogLine(context.now(), request, response)));
       await answer(context, web, { request, response });
     }),
   );
