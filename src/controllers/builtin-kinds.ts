@@ -4,7 +4,6 @@ import type { ServedKinds } from './config.ts';
 // Namespaced built-in kinds that no controller of ours reads, but that a namespace may hold and an owner may own.
 const OTHERS: readonly (readonly [group: string, version: string, resource: string, kind: string])[] = [
   ['', 'v1', 'limitranges', 'LimitRange'],
-  ['', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'],
   ['', 'v1', 'podtemplates', 'PodTemplate'],
   ['', 'v1', 'replicationcontrollers', 'ReplicationController'],
   ['', 'v1', 'resourcequotas', 'ResourceQuota'],

@@ -4,6 +4,7 @@ import type { SharedInformers } from '../kube/informers.ts';
 import { ensureBootstrapObjects } from './bootstrap/ensure-objects.ts';
 import { builtinKinds } from './builtin-kinds.ts';
 import type { ControllersConfig } from './config.ts';
+import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
 import { startEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
 import { startEndpointSliceMirroringController } from './endpoint-slice-mirroring/mirroring-controller.ts';
@@ -20,6 +21,7 @@ import { startTaintEvictionController } from './node-lifecycle/taint-eviction-co
 import { startPodGarbageCollector } from './pod-gc/pod-gc-controller.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { startRootCAPublisher, startServiceAccountController } from './service-account/per-namespace-controllers.ts';
+import { startStatefulSetController } from './stateful-set/stateful-set-controller.ts';
 
 export interface ControllersOptions {
   readonly client: KubeClient;
@@ -66,6 +68,8 @@ function controllersOf(config: ControllersConfig): readonly Start[] {
     startEndpointSliceMirroringController,
     startReplicaSetController,
     startDeploymentController,
+    startStatefulSetController,
+    startDaemonSetController,
     startServiceAccountController,
     (context) => startRootCAPublisher(context, config.caCertificate),
     (context) => startKubernetesServiceController(context, config),

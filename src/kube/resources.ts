@@ -51,6 +51,7 @@ export const resources = {
   replicaSets: define<t.ReplicaSet>('apps', 'v1', 'replicasets', 'ReplicaSet'),
   statefulSets: define<t.StatefulSet>('apps', 'v1', 'statefulsets', 'StatefulSet'),
   daemonSets: define<t.DaemonSet>('apps', 'v1', 'daemonsets', 'DaemonSet'),
+  persistentVolumeClaims: define<t.PersistentVolumeClaim>('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   controllerRevisions: define<t.ControllerRevision>('apps', 'v1', 'controllerrevisions', 'ControllerRevision'),
   jobs: define<t.Job>('batch', 'v1', 'jobs', 'Job'),
   cronJobs: define<t.CronJob>('batch', 'v1', 'cronjobs', 'CronJob'),

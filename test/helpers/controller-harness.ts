@@ -35,10 +35,12 @@ export class ControllerHarness implements Disposable {
     return this;
   }
 
-  /** Lets everything that is under way come to rest without time passing. */
+  /** Lets everything that is under way come to rest without time passing; throws when it does not come to rest. */
   async settle(): Promise<void> {
+    const start = this.client.actions.length;
     for (let writes = -1; writes !== this.client.actions.length; ) {
       writes = this.client.actions.length;
+      if (writes - start > 20_000) throw new Error(`no rest: ${JSON.stringify(this.client.actions.slice(-4))}`);
       await settled(6);
     }
   }

@@ -18,6 +18,10 @@ export interface ControllerLoopOptions {
 // So often a race (a stale version, an object that just went) may repeat before it is told as a failure.
 const QUIET_RACES = 10;
 const FENCE_RECHECK_MS = 250;
+// A key that is reconciled more often than this in a second is at odds with somebody: it must not take all the time there is.
+const HOT_RUNS = 500;
+const HOT_WINDOW_MS = 1000;
+const HOT_PAUSE_MS = 100;
 
 /** The one loop that all controllers share: keys in from informers, one reconcile for each at a time, retries with backoff. */
 export class ControllerLoop implements Disposable {
@@ -28,6 +32,7 @@ export class ControllerLoop implements Disposable {
   readonly #queue: WorkQueue;
   readonly #timers = new Map<string, { readonly at: number; readonly handle: Disposable }>();
   readonly #races = new Map<string, number>();
+  #runs = { since: 0, ofKey: new Map<string, number>() };
   #closed = false;
 
   constructor(context: ControllerContext, options: ControllerLoopOptions) {
@@ -86,12 +91,21 @@ export class ControllerLoop implements Disposable {
     if (this.#closed) return;
     // What was written comes back as an event that queues the key; the timer is for a watch that was lost meanwhile.
     if (!this.fence.isClear(key)) return this.enqueueAfter(key, FENCE_RECHECK_MS);
+    if (this.#isHot(key)) return this.enqueueAfter(key, HOT_PAUSE_MS);
     try {
       await this.#options.reconcile(key);
       this.#races.delete(key);
     } catch (error) {
       if (!isNamespaceTerminating(error)) throw error;
     }
+  }
+
+  #isHot(key: string): boolean {
+    const now = this.#context.clock.now();
+    if (now - this.#runs.since >= HOT_WINDOW_MS) this.#runs = { since: now, ofKey: new Map() };
+    const runs = (this.#runs.ofKey.get(key) ?? 0) + 1;
+    this.#runs.ofKey.set(key, runs);
+    return runs > HOT_RUNS;
   }
 
   #failed(key: string, error: unknown): void {
