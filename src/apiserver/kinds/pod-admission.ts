@@ -2,6 +2,7 @@ import type { Pod, PodSpec, PriorityClass, Toleration } from '../../kube/generat
 import type { ResourceType } from '../../kube/resources.ts';
 import { forbiddenError } from '../machinery/errors.ts';
 import type { StrategyContext } from '../machinery/strategy.ts';
+import { mountServiceAccount } from './service-account-volume.ts';
 
 const pods = { group: '', resource: 'pods' };
 
@@ -18,10 +19,11 @@ const TOLERATED: readonly string[] = ['node.kubernetes.io/not-ready', 'node.kube
 
 /** What the admission plugins ServiceAccount, Priority and DefaultTolerationSeconds fill in for a new pod. */
 export function admitPod(pod: Pod, context: StrategyContext): Pod {
-  const spec = { ...pod.spec! };
+  const { spec: given, ...rest } = mountServiceAccount(pod, context);
+  const spec = { ...given! };
   const serviceAccountName = spec.serviceAccountName || 'default';
   return {
-    ...pod,
+    ...rest,
     spec: {
       ...spec,
       serviceAccountName,
