@@ -6,7 +6,7 @@ import { AppliedRules } from './applied-rules.ts';
 import type { FixedOptions } from './build-fixed-chains.ts';
 import { CANARY, FORWARD, POSTROUTING } from './chain-names.ts';
 import { writeCleanup } from './cleanup.ts';
-import { type ExistingRules, readExisting } from './existing-rules.ts';
+import { readExisting } from './existing-rules.ts';
 import { READ_ALL_RULES, RestoreScript } from './restore-script.ts';
 import { Transaction } from './transaction.ts';
 import { writeEdits, writeFixed, writePort, writeShared, writeStale } from './write-rules.ts';
@@ -89,18 +89,18 @@ export class IptablesBackend implements ProxyBackend {
 
   async #full(state: ProxyState, suspects?: ReadonlySet<string>): Promise<SyncReport> {
     const keys = this.#admitted(state, state.ports.keys()).sort();
-    const existing = readExisting(await this.#runner.save(this.family));
     try {
-      return await this.#rewrite(state, keys, existing);
+      return await this.#rewrite(state, keys);
     } catch (error) {
       if (!(error instanceof KernelCommandError) || keys.length === 0) throw error;
-      const report = await this.#isolate(state, suspects ?? new Set(keys), existing);
+      const report = await this.#isolate(state, suspects ?? new Set(keys));
       return { ...report, recoveredFrom: { attempt: 'full', cause: error } };
     }
   }
 
-  async #rewrite(state: ProxyState, keys: readonly string[], existing: ExistingRules): Promise<SyncReport> {
+  async #rewrite(state: ProxyState, keys: readonly string[]): Promise<SyncReport> {
     this.#applied = undefined;
+    const existing = readExisting(await this.#runner.save(this.family));
     const applied = new AppliedRules(state.node);
     const transaction = new Transaction(applied);
     const script = new RestoreScript();
@@ -120,9 +120,9 @@ export class IptablesBackend implements ProxyBackend {
    * The kernel refused a transaction: everything but the suspects is written first, then the suspects in halves, so that in
    * the end only those are missing that are refused by themselves.
    */
-  async #isolate(state: ProxyState, suspects: ReadonlySet<string>, existing: ExistingRules): Promise<SyncReport> {
+  async #isolate(state: ProxyState, suspects: ReadonlySet<string>): Promise<SyncReport> {
     const trusted = this.#admitted(state, state.ports.keys()).filter((key) => !suspects.has(key));
-    const report = await this.#rewrite(state, trusted.sort(), existing);
+    const report = await this.#rewrite(state, trusted.sort());
     await this.#admit(this.#applied!, state, this.#admitted(state, suspects).sort());
     return { ...report, quarantined: this.#quarantined() };
   }
