@@ -1,0 +1,286 @@
+import type { TowtankError } from '../../errors/towtank-error.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { LeaseBook } from '../lease-book.ts';
+import {
+  type KeyValue,
+  type RangeOptions,
+  type RangeResult,
+  type Store,
+  type StoreEvent,
+  type StoreSnapshot,
+  StoreUnavailableError,
+  type StoreWatch,
+  type WatchRequest,
+  type WriteOperation,
+  type WriteResult,
+} from '../store.ts';
+import { StoreView } from '../store-view.ts';
+import { GroupCommit } from './group-commit.ts';
+import { type DatabaseFacts, loadDatabase } from './load-database.ts';
+import {
+  appendEvents,
+  deleteSuperseded,
+  insertVersions,
+  type LogRow,
+  revisionOf,
+  setMeta,
+  versionOf,
+} from './log-rows.ts';
+import type { SqlStep } from './sql-batch.ts';
+import { SqliteWriter } from './sqlite-writer.ts';
+
+export interface SqliteStoreOptions {
+  /** Path of the database file; it and its folder are made when they are not there. */
+  readonly path: string;
+  /** Ends leases. */
+  readonly clock: Clock;
+}
+
+/** Rows that are deleted or restored in one go. */
+const CHUNK = 1000;
+const RETRY_SECONDS = 5;
+
+/**
+ * The engine of a cluster that is kept: everything in one file, every write on the disk before it is acknowledged or seen.
+ * The whole state is in memory as well, so that reads never touch the file.
+ */
+export class SqliteStore implements Store {
+  readonly engine = 'sqlite';
+  readonly failed: Promise<TowtankError>;
+  readonly #view: StoreView;
+  readonly #writer: SqliteWriter;
+  readonly #group: GroupCommit;
+  readonly #leases: LeaseBook;
+  #lastLease = 0;
+  #closed = false;
+
+  private constructor(
+    view: StoreView,
+    writer: SqliteWriter,
+    { clock, leases }: { clock: Clock; leases: DatabaseFacts['leases'] },
+  ) {
+    this.#view = view;
+    this.#writer = writer;
+    this.failed = writer.died;
+    this.#leases = new LeaseBook(clock, (lease, keys) => void this.#expire(lease, keys));
+    this.#grantAll(leases);
+    for (const entry of view.entries()) this.#leases.follow(creation(entry));
+    this.#group = new GroupCommit({
+      read: (key) => view.get(key),
+      get revision() {
+        return view.revision;
+      },
+      check: (operations) => this.#checkLeases(operations),
+      persist: (events) => writer.run([appendEvents(events)]),
+      show: (events) => this.#show(events),
+    });
+  }
+
+  /** Opens the file. Rejects with ERR_STORE_CORRUPT when it is damaged, ERR_STORE_UNAVAILABLE when it is in use. */
+  static async open({ path, clock }: SqliteStoreOptions): Promise<SqliteStore> {
+    const writer = new SqliteWriter();
+    try {
+      const loader = new Loader();
+      const facts = loadDatabase(path, (row, { compacted }) => loader.add(row, compacted));
+      const view = loader.finish(facts);
+      const lastId = await writer.open(path);
+      if (lastId !== facts.lastId)
+        throw new StoreUnavailableError(`another process wrote to ${path} while it was being opened`);
+      const store = new SqliteStore(view, writer, { clock, leases: facts.leases });
+      // Only tidying up: what cannot be deleted now is found again when the file is opened the next time.
+      store.#deleteRows(loader.superseded).catch(() => {});
+      return store;
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+  }
+
+  get revision(): number {
+    return this.#view.revision;
+  }
+
+  get compactedRevision(): number {
+    return this.#view.compactedRevision;
+  }
+
+  get(key: string): KeyValue | undefined {
+    return this.#view.get(key);
+  }
+
+  range(prefix: string, options?: RangeOptions): RangeResult {
+    return this.#view.range(prefix, options);
+  }
+
+  count(prefix: string): number {
+    return this.#view.count(prefix);
+  }
+
+  barrier(): undefined {
+    return undefined;
+  }
+
+  watch(request: WatchRequest): StoreWatch {
+    return this.#view.watch(request);
+  }
+
+  async commit(operations: readonly WriteOperation[]): Promise<WriteResult> {
+    this.#checkOpen();
+    return this.#group.commit(operations);
+  }
+
+  async grantLease(ttlSeconds: number): Promise<string> {
+    this.#checkOpen();
+    const id = String(++this.#lastLease);
+    await this.#writer.run([insertLeases([{ id, ttlSeconds }])]);
+    this.#leases.grant(id, ttlSeconds);
+    return id;
+  }
+
+  async keepAlive(lease: string): Promise<void> {
+    this.#leases.keepAlive(lease);
+  }
+
+  async revokeLease(lease: string): Promise<void> {
+    this.#checkOpen();
+    await this.#endLease(lease, this.#leases.revoke(lease));
+  }
+
+  async compact(revision: number): Promise<void> {
+    this.#checkOpen();
+    if (revision <= this.#view.compactedRevision) return;
+    const forgotten = this.#view.compact(revision);
+    await this.#writer.run([setMeta('compacted', revision), setMeta('revision', this.#view.revision)]);
+    await this.#deleteRows(forgotten);
+  }
+
+  snapshot(): StoreSnapshot {
+    return { revision: this.#view.revision, leases: this.#leases.list(), entries: this.#view.entries() };
+  }
+
+  async restore(snapshot: StoreSnapshot): Promise<void> {
+    this.#checkOpen();
+    await this.#group.settled();
+    const revision = Math.max(this.#view.revision, snapshot.revision) + 1;
+    const entries: KeyValue[] = [];
+    await this.#writer.runAll(restoreSteps(snapshot, revision, entries));
+    for (const { id } of this.#leases.list()) this.#leases.revoke(id);
+    this.#grantAll(snapshot.leases);
+    for (const entry of entries) this.#leases.follow(creation(entry));
+    this.#view.reset(revision, entries);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leases[Symbol.dispose]();
+    await this.#group.settled();
+    this.#view.endWatches();
+    await this.#writer.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StoreUnavailableError('the store is closed');
+  }
+
+  #checkLeases(operations: readonly WriteOperation[]): void {
+    for (const { lease } of operations) if (lease !== undefined) this.#leases.check(lease);
+  }
+
+  #show(events: readonly StoreEvent[]): void {
+    for (const event of events) this.#leases.follow(event);
+    this.#view.apply(events);
+  }
+
+  #grantAll(leases: DatabaseFacts['leases']): void {
+    for (const { id, ttlSeconds } of leases) {
+      this.#leases.grant(id, ttlSeconds);
+      this.#lastLease = Math.max(this.#lastLease, Number(id));
+    }
+  }
+
+  // While the disk refuses, the keys stay and their lease is ended again later.
+  async #expire(lease: string, keys: readonly string[]): Promise<void> {
+    try {
+      await this.#endLease(lease, keys);
+    } catch {
+      this.#leases.grant(lease, RETRY_SECONDS);
+      for (const entry of keys.map((key) => this.#view.get(key)))
+        if (entry?.lease === lease) this.#leases.follow(creation(entry));
+    }
+  }
+
+  // Each key gets a revision of its own, so that a watch can be resumed between any two of them.
+  async #endLease(lease: string, keys: readonly string[]): Promise<void> {
+    if (this.#closed) return;
+    await Promise.all(keys.map((key) => this.#group.commit([{ key, value: undefined }])));
+    await this.#writer.run([{ sql: 'DELETE FROM lease WHERE id = ?', rows: [[lease]] }]);
+  }
+
+  // In pieces, so that writers who come meanwhile wait for one piece at most.
+  async #deleteRows(events: readonly StoreEvent[]): Promise<void> {
+    for (let at = 0; at < events.length && !this.#closed; at += CHUNK)
+      await this.#writer.run([deleteSuperseded(events.slice(at, at + CHUNK))]);
+  }
+}
+
+/** Builds the view from the rows of the file. */
+class Loader {
+  /** What a compaction that was cut short has left behind. */
+  readonly superseded: StoreEvent[] = [];
+  readonly #base = new Map<string, KeyValue>();
+  readonly #later: LogRow[] = [];
+
+  add(row: LogRow, compacted: number): void {
+    if (revisionOf(row) > compacted) {
+      this.#later.push(row);
+      return;
+    }
+    const [previous, current] = [this.#base.get(row.key), versionOf(row)];
+    if (previous !== undefined || current === undefined)
+      this.superseded.push({ key: row.key, revision: revisionOf(row), current, previous, shared: undefined });
+    if (current === undefined) this.#base.delete(row.key);
+    else this.#base.set(row.key, current);
+  }
+
+  finish({ compacted, revision }: DatabaseFacts): StoreView {
+    const view = new StoreView(compacted);
+    view.reset(compacted, this.#base.values());
+    for (const row of this.#later) {
+      const [previous, current] = [view.get(row.key), versionOf(row)];
+      view.record({ key: row.key, revision: revisionOf(row), current, previous, shared: undefined });
+    }
+    view.advance(revision);
+    return view;
+  }
+}
+
+function creation(entry: KeyValue): StoreEvent {
+  return { key: entry.key, revision: entry.modRevision, current: entry, previous: undefined, shared: undefined };
+}
+
+function insertLeases(leases: DatabaseFacts['leases']): SqlStep {
+  return {
+    sql: 'INSERT OR REPLACE INTO lease (id, ttl) VALUES (?, ?)',
+    rows: leases.map(({ id, ttlSeconds }) => [id, ttlSeconds]),
+  };
+}
+
+async function* restoreSteps(
+  snapshot: StoreSnapshot,
+  revision: number,
+  entries: KeyValue[],
+): AsyncGenerator<readonly SqlStep[]> {
+  const empty = ['log', 'lease'].map((table) => ({ sql: `DELETE FROM ${table}`, rows: [[]] }));
+  yield [...empty, insertLeases(snapshot.leases), setMeta('compacted', revision), setMeta('revision', revision)];
+  const used = new Map<number, number>();
+  let chunk: KeyValue[] = [];
+  for await (const entry of snapshot.entries) {
+    entries.push(entry);
+    chunk.push(entry);
+    if (chunk.length < CHUNK) continue;
+    yield [insertVersions(chunk, used)];
+    chunk = [];
+  }
+  yield [insertVersions(chunk, used)];
+}
