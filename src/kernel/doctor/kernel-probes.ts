@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { AF_INET, AF_PACKET, IPPROTO_SCTP, IPPROTO_TCP, MNT_DETACH, SOCK_RAW, SOCK_STREAM } from '../ffi/constants.ts';
 import { openSocket, systemCall } from '../ffi/system-calls.ts';
+import { createConntrackRunner } from '../runners/conntrack-runner.ts';
 import { readSysctl, writeSysctl } from '../sysctl.ts';
 import type { Probe } from './finding.ts';
 import { canFilter, canLink, canRun, canRunNft, inScratch } from './scratch.ts';
@@ -170,7 +171,11 @@ const otherProbes: readonly Probe[] = [
     required: true,
     costs: 'no proxy mode iptables or nftables',
     remedy: 'CONFIG_NF_CONNTRACK, CONFIG_NF_CT_NETLINK (modprobe nf_conntrack_netlink)',
-    run: canRun(['conntrack', '-L']),
+    run: () =>
+      inScratch(async (netns) => {
+        await createConntrackRunner(netns).list('ipv4', 'tcp');
+        return 'works';
+      }),
   }),
   probe('SCTP', {
     costs: 'no pods that listen on SCTP; Services of it are programmed, but nothing can answer',

@@ -22,7 +22,12 @@ export const requiredPrograms: readonly RequiredProgram[] = [
   { name: 'ip6tables-restore', package: 'iptables', required: true, costs: 'no proxy mode iptables for IPv6' },
   { name: 'iptables-legacy', package: 'iptables', required: false, costs: 'no legacy back end of iptables' },
   { name: 'nft', package: 'nftables', required: false, costs: 'no proxy mode nftables, no network faults' },
-  { name: 'conntrack', package: 'conntrack', required: true, costs: 'flows to endpoints that are gone live on' },
+  {
+    name: 'conntrack',
+    package: 'conntrack',
+    required: false,
+    costs: 'nothing of towtank; no looking at flows by hand',
+  },
   {
     name: 'ip',
     package: 'iproute2',

@@ -39,6 +39,13 @@ export function withoutPrefixLength(prefix: string): string {
   return slash === -1 ? prefix : prefix.slice(0, slash);
 }
 
+/** Prints 4 or 16 bytes as an address, IPv6 in the form of RFC 5952. */
+export function printIp(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join('.');
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16));
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}
+
 function ipv4Bytes(address: string): Buffer {
   return Buffer.from(address.split('.').map(Number));
 }

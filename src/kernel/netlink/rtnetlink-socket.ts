@@ -25,14 +25,20 @@ const replies = Buffer.alloc(65536);
 
 /** Opens a routing netlink socket of `netns`, hands it to `use` and closes it. */
 export function withRtnetlink<T>(netns: NetworkNamespace, use: (fd: number) => T): T {
-  const fd = netns.run(() => openSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, { netns: netns.name }));
+  const fd = openNetlink(netns, NETLINK_ROUTE);
   try {
-    setIntOption(fd, [SOL_NETLINK, NETLINK_CAP_ACK], 1);
-    setIntOption(fd, [SOL_NETLINK, NETLINK_EXT_ACK], 1);
     return use(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+/** Opens a netlink socket of `netns` that explains refusals; `protocol` is NETLINK_ROUTE or another. To be closed by the caller. */
+export function openNetlink(netns: NetworkNamespace, protocol: number): number {
+  const fd = netns.run(() => openSocket(AF_NETLINK, SOCK_RAW, protocol, { netns: netns.name }));
+  setIntOption(fd, [SOL_NETLINK, NETLINK_CAP_ACK], 1);
+  setIntOption(fd, [SOL_NETLINK, NETLINK_EXT_ACK], 1);
+  return fd;
 }
 
 /** Sends a batch of `count` messages that all ask for an acknowledgement, and returns these in the order of their arrival. */
@@ -53,6 +59,23 @@ export function request(fd: number, message: Uint8Array): NetlinkMessage | Ackno
   const [answer] = receive(fd);
   if (answer === undefined) throw malformed();
   return answer.type === rt.NLMSG_ERROR ? parseAcknowledgement(answer) : answer;
+}
+
+/**
+ * Sends one request for a list and yields the answer in parts, each to be read before the next is asked for; returns the
+ * refusal, if it was one.
+ */
+export function* list(
+  fd: number,
+  message: Uint8Array,
+): Generator<readonly NetlinkMessage[], Acknowledgement | undefined> {
+  systemCall('send', [fd, message, message.length, 0]);
+  for (;;) {
+    const part = receive(fd);
+    const end = part.findIndex(({ type }) => type === rt.NLMSG_DONE || type === rt.NLMSG_ERROR);
+    yield end === -1 ? part : part.slice(0, end);
+    if (end !== -1) return part[end]!.type === rt.NLMSG_ERROR ? parseAcknowledgement(part[end]!) : undefined;
+  }
 }
 
 /** One message from the kernel; `body` is what follows the netlink header. */

@@ -1,29 +1,88 @@
-import type { ConntrackRunner } from '../../netfilter/runner.ts';
+import { closeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { NetlinkError } from '../../errors/netlink-error.ts';
+import type { ConntrackFlow, ConntrackRunner } from '../../netfilter/runner.ts';
+import { NETLINK_NETFILTER } from '../conntrack/constants.ts';
+import { decodeFlow, encodeDelete, encodeList } from '../conntrack/flow-codec.ts';
+import { ENOENT } from '../ffi/constants.ts';
+import { MessageWriter } from '../netlink/message-writer.ts';
+import { exchange, list, openNetlink } from '../netlink/rtnetlink-socket.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
-import { deleteArguments, parseConntrack } from './conntrack-text.ts';
-import { commandError, type KernelCommand, runKernelCommand, succeed } from './kernel-command.ts';
 
-/** Makes the runner of one node's connection tracking table. Its methods reject with KernelCommandError. */
+// The receive queue of a netlink socket holds some 250 acknowledgements.
+const batchSize = 64;
+
+/**
+ * Makes the runner of one node's connection tracking table, which speaks netlink from this process: a table is listed in a
+ * fraction of the time that a program takes to start. Its methods reject with NetlinkError (ERR_NETLINK).
+ */
 export function createConntrackRunner(netns: NetworkNamespace): ConntrackRunner {
+  const ids = new WeakMap<ConntrackFlow, Buffer>();
   return {
     async list(family, protocol) {
-      const stdout = await succeed({ netns, command: ['conntrack', '-L', '-f', family, '-p', protocol] });
-      return parseConntrack(stdout, family);
+      const flows: ConntrackFlow[] = [];
+      await withNetfilter(netns, async (fd) => {
+        const w = new MessageWriter(64);
+        encodeList(w, family);
+        const parts = list(fd, w.bytes());
+        let part = parts.next();
+        for (; part.done !== true; part = parts.next()) {
+          for (const { body } of part.value) {
+            const listed = decodeFlow(body, { family, protocol });
+            if (listed === undefined) continue;
+            flows.push(listed.flow);
+            if (listed.id !== undefined) ids.set(listed.flow, listed.id);
+          }
+          // A table of a hundred thousand flows must not stop everything else.
+          await setImmediate();
+        }
+        if (part.value !== undefined) throw refused(netns, 'list', part.value);
+      });
+      return flows;
     },
     async delete(flows) {
       let deleted = 0;
-      for (const flow of flows) {
-        if (await deleteFlow({ netns, command: ['conntrack', ...deleteArguments(flow)] })) deleted += 1;
-      }
+      await withNetfilter(netns, async (fd) => {
+        for (let at = 0; at < flows.length; at += batchSize) {
+          deleted += deleteBatch({ fd, netns, ids }, flows.slice(at, at + batchSize));
+          await setImmediate();
+        }
+      });
       return deleted;
     },
   };
 }
 
-// conntrack -D exits 1 both when nothing matched and when it failed; only its words tell these apart.
-async function deleteFlow(call: KernelCommand): Promise<boolean> {
-  const result = await runKernelCommand(call);
-  if (result.exitCode === 0) return true;
-  if (result.stderr.includes(': 0 flow entries have been deleted')) return false;
-  throw commandError(call, result);
+interface Deletion {
+  readonly fd: number;
+  readonly netns: NetworkNamespace;
+  readonly ids: WeakMap<ConntrackFlow, Buffer>;
+}
+
+function deleteBatch({ fd, netns, ids }: Deletion, flows: readonly ConntrackFlow[]): number {
+  const w = new MessageWriter();
+  for (const [sequence, flow] of flows.entries()) encodeDelete(w, { flow, id: ids.get(flow) }, sequence);
+  let deleted = 0;
+  for (const acknowledgement of exchange(fd, w.bytes(), flows.length)) {
+    if (acknowledgement.errno === 0) deleted += 1;
+    else if (acknowledgement.errno !== ENOENT) throw refused(netns, 'delete', acknowledgement);
+  }
+  return deleted;
+}
+
+async function withNetfilter(netns: NetworkNamespace, use: (fd: number) => Promise<void>): Promise<void> {
+  const fd = openNetlink(netns, NETLINK_NETFILTER);
+  try {
+    await use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refused(
+  netns: NetworkNamespace,
+  what: string,
+  { errno, explanation }: { readonly errno: number; readonly explanation: string | undefined },
+): NetlinkError {
+  return new NetlinkError({ operation: `${what} connection tracking entries`, netns: netns.name, errno, explanation });
 }

@@ -1,19 +1,14 @@
 import type { NftRunner } from '../../netfilter/runner.ts';
+import { isLibcAvailable } from '../ffi/libc.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
-import { commandError, runKernelCommand, succeed } from './kernel-command.ts';
+import { createNetlinkTransactions } from '../nfnetlink/netlink-transactions.ts';
+import { createNftProgramRunner } from './nft-program-runner.ts';
 
-/** Makes the runner of one node's nftables rules. Its methods reject with KernelCommandError. */
+/**
+ * Makes the runner of one node's nftables rules: transactions given as data go by netlink where this process can speak it,
+ * everything else through the nft program. Rejects with KernelCommandError or TransactionError.
+ */
 export function createNftRunner(netns: NetworkNamespace): NftRunner {
-  return {
-    async run(script, { check = false } = {}) {
-      await succeed({ netns, command: ['nft', ...(check ? ['-c'] : []), '-f', '-'], input: script });
-    },
-    async listTable(family, table) {
-      const call = { netns, command: ['nft', '-s', 'list', 'table', family, table] };
-      const result = await runKernelCommand(call);
-      if (result.exitCode === 0) return result.stdout;
-      if (result.stderr.includes('No such file or directory')) return undefined;
-      throw commandError(call, result);
-    },
-  };
+  const program = createNftProgramRunner(netns);
+  return isLibcAvailable() ? { ...program, ...createNetlinkTransactions(netns) } : program;
 }

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { prefixBytes, withoutPrefixLength } from '../ffi/ip-bytes.ts';
+import { prefixBytes, printIp, withoutPrefixLength } from '../ffi/ip-bytes.ts';
 
 /** Whether an address or prefix is of IPv6. */
 export function isV6(address: string): boolean {
@@ -26,11 +26,5 @@ export function hostPrefix(address: string): string {
 export function firstAddress(cidr: string): string {
   const { bytes, length } = prefixBytes(cidr);
   bytes[bytes.length - 1]! |= 1;
-  return `${printAddress(bytes)}/${length}`;
-}
-
-function printAddress(bytes: Buffer): string {
-  if (bytes.length === 4) return bytes.join('.');
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16));
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+  return `${printIp(bytes)}/${length}`;
 }

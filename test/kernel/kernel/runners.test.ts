@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
+import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { createConntrackRunner } from '../../../src/kernel/runners/conntrack-runner.ts';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
+import { udpSocket } from '../../../src/kernel/sockets.ts';
 import { createLab } from '../../helpers/kernel-lab.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
 
@@ -139,9 +141,55 @@ describe.each(['ipv4', 'ipv6'] as const)('connection tracking of %s', (family) =
     ]);
     expect(await conntrack.delete(flows)).toBe(1);
     expect(await conntrack.delete(flows)).toBe(0);
+    expect(await conntrack.delete([])).toBe(0);
     expect(await conntrack.list(family, 'udp')).toEqual([]);
     expect(await conntrack.list(family, 'tcp')).toHaveLength(1);
   });
+});
+
+it('a flow that was translated anew is not deleted in the stead of the one listed', async () => {
+  await using netns = NetworkNamespace.create('node');
+  const nft = createNftRunner(netns);
+  const translateTo = (port: number) =>
+    nft.run(
+      `add table ip nat\nadd chain ip nat output { type nat hook output priority -100; }\nflush chain ip nat output\n` +
+        `add rule ip nat output udp dport 53 dnat to 127.0.0.1:${port}\n`,
+    );
+  const socket = await udpSocket(netns, { family: 'ipv4', host: '127.0.0.1', port: 4000 });
+  const send = () => new Promise((resolve) => socket.send('x', 53, '127.0.0.1', resolve));
+  const conntrack = createConntrackRunner(netns);
+  await translateTo(1001);
+  await send();
+  const [listed] = await conntrack.list('ipv4', 'udp');
+  expect(listed?.reply.sourcePort).toBe(1001);
+  expect(await conntrack.delete([listed!])).toBe(1);
+  await translateTo(1002);
+  await send();
+  expect(await conntrack.delete([listed!])).toBe(0);
+  expect(await conntrack.list('ipv4', 'udp')).toMatchObject([{ reply: { sourcePort: 1002 } }]);
+  // A copy has lost the kernel's number and is known by its addresses.
+  const [copy] = await conntrack.list('ipv4', 'udp');
+  expect(await conntrack.delete([{ ...copy! }])).toBe(1);
+  socket.close();
+});
+
+it('thousands of flows are listed and deleted, and the program conntrack agrees', async () => {
+  await using netns = NetworkNamespace.create('node');
+  await createNftRunner(netns).run(
+    'table ip track {\n chain c {\n type filter hook output priority 0\n ct state new accept\n }\n}\n',
+  );
+  const socket = await udpSocket(netns, { family: 'ipv4', host: '127.0.0.1', port: 4000 });
+  socket.on('error', () => {});
+  const send = (port: number) => new Promise((resolve) => socket.send('x', port, '127.0.0.1', resolve));
+  for (let port = 10_000; port < 13_000; port++) await send(port);
+  const conntrack = createConntrackRunner(netns);
+  const flows = await conntrack.list('ipv4', 'udp');
+  expect(new Set(flows.map(({ original }) => original.destinationPort)).size).toBe(3_000);
+  const counted = async () => (await runProgram({ command: ['conntrack', '-C'], netns })).stdout.trim();
+  expect(await counted()).toBe('3000');
+  expect(await conntrack.delete(flows.slice(0, 2_000))).toBe(2_000);
+  expect(await counted()).toBe('1000');
+  socket.close();
 });
 
 function rulesOf(saved: string): string[] {
