@@ -102,7 +102,7 @@ export class NetworkNamespace implements AsyncDisposable {
 }
 
 function checkName(name: string): void {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/.test(name)) {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/.test(name)) {
     throw new TowtankError({ code: 'ERR_USAGE', message: `'${name}' is not a name for a network namespace` });
   }
 }

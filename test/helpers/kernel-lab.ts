@@ -140,15 +140,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Asks from a member's namespace and tells who answered. */
-  async ask(from: LabMember, options: AskOptions): Promise<Answer> {
-    const text = await (options.protocol === 'udp' ? askUdp : askTcp)(from.netns, options).catch(
-      (error: NodeJS.ErrnoException) => ({
-        failure: String(error.errno === undefined ? error : (error.code ?? error)),
-      }),
-    );
-    if (typeof text !== 'string') return text;
-    const [answer = '', source = ''] = text.split(' ');
-    return { answer, source };
+  ask(from: LabMember, options: AskOptions): Promise<Answer> {
+    return ask(from, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,6 +154,18 @@ export class Lab implements AsyncDisposable {
     const addresses = [`10.244.${index.node}.${host}`, `fd00:10:244:${index.node.toString(16)}::${host.toString(16)}`];
     return node.network.attachPod({ name: `pod-${index.node}-${index.pod}`, addresses });
   }
+}
+
+/** The same without a lab. */
+export async function ask(from: Pick<LabMember, 'netns'>, options: AskOptions): Promise<Answer> {
+  const text = await (options.protocol === 'udp' ? askUdp : askTcp)(from.netns, options).catch(
+    (error: NodeJS.ErrnoException) => ({
+      failure: String(error.errno === undefined ? error : (error.code ?? error)),
+    }),
+  );
+  if (typeof text !== 'string') return text;
+  const [answer = '', source = ''] = text.split(' ');
+  return { answer, source };
 }
 
 function withoutLengths(prefixes: readonly string[]): string[] {

@@ -10,11 +10,13 @@ export interface IptablesRunnerOptions {
 
 // iptables-restore -w: how long to wait for another iptables of the same node, in seconds.
 const lockWait = '5';
+// A file name has 255 characters. Two long names that begin alike share a lock, which harms nothing.
+const longestName = 240;
 
 /** Makes the runner of one node's iptables rules, both families. Its methods reject with KernelCommandError. */
 export function createIptablesRunner(netns: NetworkNamespace, options: IptablesRunnerOptions): IptablesRunner {
   // Legacy iptables of all namespaces would wait for each other on the one /run/xtables.lock.
-  const env = { XTABLES_LOCKFILE: `/run/xtables-${netns.name}.lock` };
+  const env = { XTABLES_LOCKFILE: `/run/xtables-${netns.name.slice(0, longestName)}.lock` };
   const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
     return { netns, env, command: [iptablesProgram(options.backend, family, tool), ...args] };
   };

@@ -9,12 +9,18 @@ import {
   buildMachine,
   buildPodBridge,
   buildPort,
+  buildPortRemoval,
   buildRemovalOf,
   buildRootRoutes,
   buildRoutesTo,
 } from './node-operations.ts';
 import { enableForwarding, enableNode, filterBridgedPackets } from './node-sysctls.ts';
 import type { FabricPlan, NodePlan, OutsideClientPlan } from './plan.ts';
+
+interface Port {
+  readonly name: string;
+  readonly plan: Pick<NodePlan, 'addresses' | 'mac'>;
+}
 
 // Never used twice: the kernel takes its time to delete the link of a port.
 let nextPort = 1;
@@ -25,7 +31,7 @@ export class Fabric implements AsyncDisposable {
   readonly root: NetworkNamespace;
   readonly #nodes = new Map<string, NodeNetwork>();
   readonly #clients = new Map<string, NetworkNamespace>();
-  readonly #ports = new Map<string, string>();
+  readonly #ports = new Map<string, Port>();
 
   private constructor(plan: FabricPlan, root: NetworkNamespace) {
     this.plan = plan;
@@ -107,7 +113,7 @@ export class Fabric implements AsyncDisposable {
   portOf(name: string): string {
     const port = this.#ports.get(name);
     if (port === undefined) throw unknownNode(name);
-    return port;
+    return port.name;
   }
 
   /** Removes everything: nodes, pods, clients, the bridge. */
@@ -154,14 +160,13 @@ export class Fabric implements AsyncDisposable {
     }
     const name = `port${nextPort++}`;
     links.apply(this.root, buildPort(this.plan, { name, netns, plan }));
-    this.#ports.set(plan.name, name);
+    this.#ports.set(plan.name, { name, plan });
   }
 
-  // A link's end is deleted in tens of milliseconds, a port shut in microseconds; the kernel deletes the link with the namespace.
   #unplug(name: string): void {
-    const link = this.#ports.get(name);
-    if (link === undefined) return;
+    const port = this.#ports.get(name);
+    if (port === undefined) return;
     this.#ports.delete(name);
-    links.apply(this.root, [{ kind: 'setBridgePort', link, state: 0 }]);
+    links.apply(this.root, buildPortRemoval(this.plan, port));
   }
 }

@@ -57,6 +57,17 @@ export function buildPort(
   ];
 }
 
+/** The opposite of `buildPort`: shuts the port at once and leaves its link to the kernel, to which deleting it costs milliseconds. */
+export function buildPortRemoval(
+  fabric: FabricPlan,
+  port: { readonly name: string; readonly plan: Pick<NodePlan, 'addresses' | 'mac'> },
+): LinkOperation[] {
+  return [
+    { kind: 'setBridgePort', link: port.name, state: 0 },
+    ...forgottenNeighbours(fabric.name, port.plan.addresses, macOfNode(port.plan)),
+  ];
+}
+
 /** What a machine on the fabric needs itself: addresses, and the fabric as gateway for whatever it has no route to. */
 export function buildMachine(fabric: FabricPlan, plan: Pick<NodePlan, 'addresses' | 'mac'>): LinkOperation[] {
   const { addresses } = plan;
@@ -91,12 +102,7 @@ export function buildRoutesTo(other: NodePlan): LinkOperation[] {
 
 /** The opposite of `buildRoutesTo`. */
 export function buildRemovalOf(other: NodePlan): LinkOperation[] {
-  const mac = macOfNode(other);
-  const gone = other.addresses.map(withoutPrefixLength);
-  return [
-    ...podRoutes(other, 'deleteRoute'),
-    ...gone.map((address): LinkOperation => ({ kind: 'deleteNeighbour', link: 'eth0', address, mac })),
-  ];
+  return [...podRoutes(other, 'deleteRoute'), ...forgottenNeighbours('eth0', other.addresses, macOfNode(other))];
 }
 
 // A machine that forwards IPv6 asks for neighbours with its link-local address, and without one does not ask at all.
@@ -117,4 +123,8 @@ function podRoutes(other: NodePlan, kind: 'addRoute' | 'deleteRoute'): RouteOper
 // Entries that the kernel learns count towards a limit of 1,024 that all network namespaces of the machine share; these do not.
 function neighbours(link: string, addresses: readonly string[], mac: string): LinkOperation[] {
   return addresses.map((address) => ({ kind: 'setNeighbour', link, address: withoutPrefixLength(address), mac }));
+}
+
+function forgottenNeighbours(link: string, addresses: readonly string[], mac: string): LinkOperation[] {
+  return addresses.map((address) => ({ kind: 'deleteNeighbour', link, address: withoutPrefixLength(address), mac }));
 }

@@ -25,6 +25,11 @@ const sleeper = startProgram({ command: ['sleep', '1000'], netns: pod!.netns, sa
 const orphan = startProgram({ command: ['sh', '-c', 'sleep 0.05 & exit 0'], netns: node!.netns });
 await orphan.exited;
 
+process.on('SIGTERM', () => {
+  process.stdout.write('ended by SIGTERM\n');
+  process.exit(0);
+});
+
 createServer(async (request, response) => {
   const answer = await lab.ask(pod!, { host: lab.addressOf(other!), port: 80 });
   const states = [...readFileSync('/proc/mounts', 'utf8').matchAll(/^\S+ (\/\S*) (\S+)/gm)].map(

@@ -86,6 +86,13 @@ it('legacy iptables of one node does not wait for that of another', async () => 
   await waiting;
 });
 
+it('legacy iptables works on a node with the longest name there can be', async () => {
+  await using netns = NetworkNamespace.create('n'.repeat(253));
+  const iptables = createIptablesRunner(netns, { backend: 'legacy' });
+  await iptables.restore('ipv4', '*nat\n-A OUTPUT -j ACCEPT\nCOMMIT\n', { noflush: true });
+  expect(rulesOf(await iptables.save('ipv4', 'nat'))).toEqual(['-A OUTPUT -j ACCEPT']);
+});
+
 describe('nft', () => {
   const table =
     'table ip towtank {\n chain output {\n type filter hook output priority 0\n ct state new accept\n }\n}\n';

@@ -157,6 +157,16 @@ describe.each(users)('a sandbox of %s', (_, prefix) => {
     },
   );
 
+  it('passes a polite SIGTERM to its pid 1 on to the supervisor', async () => {
+    using folder = stateFolder();
+    await using sandbox = launch(folder.path, prefix);
+    await askSupervisor(sandbox);
+    const inside = pidsInside(sandbox);
+    process.kill(sandbox.innerPid, 'SIGTERM');
+    await allGone([...inside, sandbox.outerPid]);
+    expect(readFileSync(`${folder.path}/log`, 'utf8')).toBe('ended by SIGTERM\n');
+  });
+
   it('survives the death of a pod’s process, and buries orphans', async () => {
     using folder = stateFolder();
     await using sandbox = launch(folder.path, prefix);

@@ -1,6 +1,10 @@
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runProgram } from '../../../src/kernel/programs/run-program.ts';
+import { listenTcp } from '../../../src/kernel/sockets.ts';
 import { readSysctl } from '../../../src/kernel/sysctl.ts';
-import { createLab, type Lab, planNode } from '../../helpers/kernel-lab.ts';
+import { Fabric } from '../../../src/kernel/topology.ts';
+import { ask, createLab, type Lab, planNode } from '../../helpers/kernel-lab.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
 
 const families = ['ipv4', 'ipv6'] as const;
@@ -110,6 +114,7 @@ describe.each(['ptp', 'bridge'] as const)('pods attached by %s', (cni) => {
     await lab.serve(pod, { port: 80 });
     expect(await lab.ask(lab.pods[0]!, { host: address, port: 80 })).toMatchObject({ answer: 'late-pod' });
     lab.fabric.removeNode('node-9');
+    expect((await runProgram({ command: ['ip', 'neigh', 'show', '172.18.0.10'] })).stdout).toBe('');
     expect(await lab.ask(lab.pods[0]!, { host: address, port: 80 })).toEqual({ failure: 'ENETUNREACH' });
     expect([...lab.fabric.nodes.keys()]).toEqual(['node-1', 'node-2']);
   });
@@ -135,5 +140,41 @@ describe.each(['ptp', 'bridge'] as const)('pods attached by %s', (cni) => {
     );
     expect(network.pods.has('broken')).toBe(false);
     network.attachPod({ name: 'broken', addresses: ['10.244.1.30'] }).detach();
+  });
+});
+
+describe.each([
+  [
+    'IPv4',
+    '172.18.0.1/16',
+    ['172.18.0.2/16', '172.18.0.3/16'],
+    ['10.244.1', '10.244.2'],
+    '.0/24',
+    '.2',
+    '172.18.200.1',
+    '172.18.0.9/16',
+  ],
+  ['IPv6', 'fc00::1/64', ['fc00::2/64', 'fc00::3/64'], ['fd00:1', 'fd00:2'], '::/64', '::2', 'fc00::c8', 'fc00::9/64'],
+] as const)('a fabric of %s alone', (_, gateway, nodes, ranges, range, host, address, outside) => {
+  const leaks = leakCheck();
+  afterAll(() => leaks.finish());
+
+  it.each(['ptp', 'bridge'] as const)('works as one of both, with %s', async (cni) => {
+    await using fabric = Fabric.create({ name: 'fabric0', addresses: [gateway], cni });
+    const built = fabric.addNodes(
+      nodes.map((own, i) => ({ name: `node-${i}`, addresses: [own], podCIDRs: [`${ranges[i]}${range}`] })),
+    );
+    const pods = built.map((node, i) => node.attachPod({ name: `pod-${i}`, addresses: [`${ranges[i]}${host}`] }));
+    const netns = fabric.addOutsideClient({ name: 'client', addresses: [outside] });
+    const client = { name: 'client', netns, addresses: [outside] };
+    const server = createServer((socket) => socket.end(`${pods[1]!.name} ${socket.remoteAddress}`));
+    server.listen({ fd: listenTcp(pods[1]!.netns, { host: pods[1]!.addresses[0]!, port: 80 }) });
+    expect(await ask(pods[0]!, { host: pods[1]!.addresses[0]!, port: 80 })).toEqual({
+      answer: 'pod-1',
+      source: pods[0]!.addresses[0],
+    });
+    built[1]!.announce(address);
+    expect(await ask(client, { host: address, port: 80 })).toEqual({ failure: 'ECONNREFUSED' });
+    server.close();
   });
 });
