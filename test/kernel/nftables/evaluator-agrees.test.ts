@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNetlinkNftRunner } from '../../../src/kernel/nfnetlink/netlink-nft-runner.ts';
 import { runProgram } from '../../../src/kernel/programs/run-program.ts';
+import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import type { Random } from '../../../src/kube/clock.ts';
 import { type Evaluation, evaluatePacket } from '../../../src/netfilter/evaluate/evaluate-packet.ts';
 import type { Table } from '../../../src/netfilter/nftables/table.ts';
@@ -112,7 +112,7 @@ test.each([
         pods: [...pods, ...endpoints.map(([ip]) => ip)],
         outside,
       });
-      using runner = createNetlinkNftRunner(lab.node);
+      const runner = createNftRunner(lab.node);
       const cluster = new CollidingCluster(random, { backends: endpoints, protocols: ['TCP', 'UDP'] });
       const node = buildNodeFacts({
         nodeIP: local,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
-import { createNetlinkNftRunner, type NetlinkNftRunner } from '../../../src/kernel/nfnetlink/netlink-nft-runner.ts';
+import { createNftProgramRunner } from '../../../src/kernel/runners/nft-program-runner.ts';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { replaceTable } from '../../../src/netfilter/nftables/diff-tables.ts';
 import { parseTables } from '../../../src/netfilter/nftables/parse-tables.ts';
@@ -8,6 +8,7 @@ import { printTransaction } from '../../../src/netfilter/nftables/print-transact
 import type { Rule, Statement } from '../../../src/netfilter/nftables/rule.ts';
 import type { Table } from '../../../src/netfilter/nftables/table.ts';
 import type { Transaction } from '../../../src/netfilter/nftables/transaction.ts';
+import type { NftRunner } from '../../../src/netfilter/runner.ts';
 import { StateTracker } from '../../../src/proxy/facts/state-tracker.ts';
 import { buildTable, defaultDispatch } from '../../../src/proxy/nftables/build-table.ts';
 import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts';
@@ -23,16 +24,15 @@ const seed = Number(process.env['TOWTANK_SEED'] ?? 4100);
 
 let leaks: ReturnType<typeof leakCheck>;
 let netns: NetworkNamespace;
-let runner: NetlinkNftRunner;
+let runner: Required<NftRunner>;
 
 beforeAll(() => {
   leaks = leakCheck();
   netns = NetworkNamespace.create('nft-test');
-  runner = createNetlinkNftRunner(netns);
+  runner = createNftRunner(netns) as Required<NftRunner>;
 });
 
 afterAll(async () => {
-  runner[Symbol.dispose]();
   netns.delete();
   await leaks.finish();
 });
@@ -85,7 +85,7 @@ describe.each([
         });
         for (const way of ['netlink', 'program'] as const) {
           using tracker = new StateTracker(cluster.facts, node, () => {});
-          const door = way === 'netlink' ? runner : createNftRunner(netns);
+          const door = way === 'netlink' ? runner : createNftProgramRunner(netns);
           const backend = new NftablesBackend({ family, runner: door, clock: new SteppedClock(), inlineLimit });
           await backend.sync(tracker.take().state, 'all');
           for (let edit = 0; edit < 12; edit++) {

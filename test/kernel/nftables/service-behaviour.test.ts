@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createNetlinkNftRunner, type NetlinkNftRunner } from '../../../src/kernel/nfnetlink/netlink-nft-runner.ts';
+import { createNftProgramRunner } from '../../../src/kernel/runners/nft-program-runner.ts';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
+import type { NftRunner } from '../../../src/netfilter/runner.ts';
 import type { SelectedPort } from '../../../src/proxy/facts/select-endpoints.ts';
 import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts';
 import { endpointObjects } from '../../../src/proxy/nftables/object-names.ts';
@@ -22,7 +23,7 @@ const node = buildNodeFacts({ nodePortAddresses: { kind: 'list', addresses: ['17
 
 let leaks: ReturnType<typeof leakCheck>;
 let lab: PacketLab;
-let runner: NetlinkNftRunner;
+let runner: Required<NftRunner>;
 
 beforeAll(async () => {
   leaks = leakCheck();
@@ -35,11 +36,10 @@ beforeAll(async () => {
   });
 });
 beforeEach(() => {
-  runner = createNetlinkNftRunner(lab.node);
+  runner = createNftRunner(lab.node) as Required<NftRunner>;
 });
 afterEach(async () => {
   await runner.run('flush ruleset');
-  runner[Symbol.dispose]();
 });
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
@@ -158,7 +158,7 @@ describe('other hands', () => {
   test.each(['netlink', 'program'] as const)(
     'who deletes or empties the table is noticed and repaired (%s)',
     async (way) => {
-      const door = way === 'netlink' ? runner : createNftRunner(lab.node);
+      const door = way === 'netlink' ? runner : createNftProgramRunner(lab.node);
       const backend = new NftablesBackend({ family: 'ipv4', runner: door, clock: new SteppedClock() });
       await backend.sync(stateOf(web()), 'all');
       for (const script of [
@@ -179,7 +179,7 @@ describe('other hands', () => {
 test.each(['netlink', 'program'] as const)(
   'a Service that the kernel cannot take is quarantined, the others work (%s)',
   async (way) => {
-    const door = way === 'netlink' ? runner : createNftRunner(lab.node);
+    const door = way === 'netlink' ? runner : createNftProgramRunner(lab.node);
     const backend = new NftablesBackend({ family: 'ipv4', runner: door, clock: new SteppedClock() });
     const broken = web({ name: 'broken', clusterIP: '10.96.0.300' });
     const others = Array.from({ length: 6 }, (_, index) => web({ name: `svc${index}`, clusterIP: `10.96.1.${index}` }));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createNetlinkNftRunner } from '../../../src/kernel/nfnetlink/netlink-nft-runner.ts';
+import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { familyOf, joinHostPort } from '../../../src/netfilter/address.ts';
 import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts';
 import { ourDeviations } from '../../conformance/proxy-packets/deviations.ts';
@@ -93,7 +93,7 @@ describe.each([
 
   test.each(vectors.map((vector) => [vector.id, vector] as const))('%s', async (_id, vector) => {
     await using lab = await labOf(vector);
-    using runner = createNetlinkNftRunner(lab.node);
+    const runner = createNftRunner(lab.node);
     const family = familyOfVector(vector.nodeState);
     const backend = new NftablesBackend({ family, runner, clock: new SteppedClock(), inlineLimit });
     await backend.sync(stateOfVector(vector, 'nftables'), 'all');

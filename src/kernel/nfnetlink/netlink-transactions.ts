@@ -3,38 +3,30 @@ import type { Operation, Transaction } from '../../netfilter/nftables/transactio
 import { TransactionError } from '../../netfilter/nftables/transaction-error.ts';
 import type { NftRunner } from '../../netfilter/runner.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
-import { createNftRunner } from '../runners/nft-runner.ts';
 import { type EncodedTransaction, encodeTransaction } from './encode-transaction.ts';
 import { listRemembered } from './list-remembered.ts';
-import { isAcknowledgement, NftablesSocket, type Refusal, refusalOf } from './nftables-socket.ts';
+import {
+  isAcknowledgement,
+  type NftablesSocket,
+  type Refusal,
+  refusalOf,
+  withNftablesSocket,
+} from './nftables-socket.ts';
 import { readFingerprint } from './read-fingerprint.ts';
 
-/** A runner that also writes transactions by netlink; it holds a socket of the namespace until it is disposed of. */
-export interface NetlinkNftRunner extends Required<NftRunner>, Disposable {}
+/** What a runner can do that speaks netlink itself. */
+export type NetlinkTransactions = Required<Pick<NftRunner, 'apply' | 'fingerprint' | 'listRemembered'>>;
 
 /**
- * Makes the runner of one node's nftables rules that speaks netlink itself. A transaction larger than the socket's send
+ * Makes the part of a runner that speaks nf_tables netlink in one namespace. A transaction larger than the socket's send
  * buffer may be, which only happens without privileges outside, goes in several parts and is then not atomic.
  */
-export function createNetlinkNftRunner(netns: NetworkNamespace): NetlinkNftRunner {
-  const program = createNftRunner(netns);
-  let socket: NftablesSocket | undefined;
-  const open = (): NftablesSocket => (socket ??= new NftablesSocket(netns));
+export function createNetlinkTransactions(netns: NetworkNamespace): NetlinkTransactions {
+  const ask = async <T>(use: (socket: NftablesSocket) => T): Promise<T> => withNftablesSocket(netns, use);
   return {
-    ...program,
-    async apply(transaction, { check = false } = {}) {
-      applyTo(open(), transaction, check);
-    },
-    async fingerprint(family, table, chains) {
-      return readFingerprint(open(), { family, table, chains });
-    },
-    async listRemembered(family, table, set) {
-      return listRemembered(open(), { family, table, set });
-    },
-    [Symbol.dispose]() {
-      socket?.[Symbol.dispose]();
-      socket = undefined;
-    },
+    apply: (transaction, { check = false } = {}) => ask((socket) => applyTo(socket, transaction, check)),
+    fingerprint: (family, table, chains) => ask((socket) => readFingerprint(socket, { family, table, chains })),
+    listRemembered: (family, table, set) => ask((socket) => listRemembered(socket, { family, table, set })),
   };
 }
 
