@@ -127,7 +127,12 @@ export class Cluster implements AsyncDisposable {
     return this.#control.call('/delete', { resource, name, namespace });
   }
 
-  /** Resolves when the condition holds; rejects with ERR_TIMEOUT that tells the object's last state. */
+  /** Resolves when every proxy has written the rules that follow from what the API holds now. */
+  settled(): Promise<void> {
+    return this.#control.call('/settled');
+  }
+
+  /** Resolves when the condition holds and the cluster has settled; rejects with ERR_TIMEOUT that tells the object's last state. */
   wait(settings: WaitSettings): Promise<void> {
     return this.#control.call('/wait', { timeoutMs: 30_000, ...settings });
   }

@@ -123,7 +123,8 @@ function readRecord(path: string): ClusterRecord | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    // ENOTDIR: a part of the path is a file; whoever wants to write there will say so.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw new UserError({
       code: 'ERR_STATE_DIR',
       message: `cannot read ${path}: ${(error as Error).message}`,

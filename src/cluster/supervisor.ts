@@ -1,6 +1,6 @@
 // Pid 1 of a cluster's sandbox: everything of the cluster runs in this process or as its child. Started by launch-cluster.ts
 // with the path of a StartSpec.
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { prepareSandbox } from '../kernel/sandbox.ts';
@@ -18,7 +18,7 @@ function log(text: string): void {
 async function supervise(spec: StartSpec): Promise<void> {
   const launcher = connect(spec.startSocket);
   const send = (message: StartMessage): void => void launcher.write(`${JSON.stringify(message)}\n`);
-  endWithLauncher(launcher, spec.lifeline);
+  endWithLauncher(launcher, spec);
   try {
     const cluster = await runCluster(spec, {
       log,
@@ -40,10 +40,12 @@ async function supervise(spec: StartSpec): Promise<void> {
 }
 
 // A library's cluster must not outlive it: its connection is the sign of life.
-function endWithLauncher(launcher: Socket, lifeline: boolean): void {
+function endWithLauncher(launcher: Socket, { lifeline, paths }: StartSpec): void {
   launcher.on('error', (error) => log(`the launcher's socket: ${error.message}`));
   launcher.on('close', () => {
-    if (lifeline) process.exit(0);
+    if (!lifeline) return;
+    rmSync(paths.folder, { recursive: true, force: true });
+    process.exit(0);
   });
   launcher.resume();
 }

@@ -39,6 +39,7 @@ export class FamilyProxy implements AsyncDisposable {
   #monitor: Disposable | undefined;
   #needsFull = true;
   #lastFullAt = 0;
+  #started = false;
   #closed = false;
 
   constructor(options: FamilyProxyOptions) {
@@ -60,6 +61,7 @@ export class FamilyProxy implements AsyncDisposable {
 
   /** Starts syncing; the facts must have synced. */
   start(): void {
+    this.#started = true;
     this.request();
     this.#watch();
   }
@@ -67,7 +69,8 @@ export class FamilyProxy implements AsyncDisposable {
   /** Asks for a sync: something about the node may have changed. `full` writes everything anew. */
   request({ full = false }: { readonly full?: boolean } = {}): void {
     if (full) this.#needsFull = true;
-    this.#runner.request();
+    // Before the first lists are in, rules would be those of a cluster without Services.
+    if (this.#started) this.#runner.request();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,6 +116,8 @@ export class FamilyProxy implements AsyncDisposable {
       onWarning(`a ${recoveredFrom.attempt} sync of ${family} rules was refused`, recoveredFrom.cause);
     }
     health.updated(family);
+    // What came in meanwhile waits for the next sync.
+    if (Object.values(tracker.pending).some((count) => count > 0)) health.queued(family);
     this.#first.resolve();
     this.#options.onSynced(state, report);
     await this.#cleanConntrack(changed);

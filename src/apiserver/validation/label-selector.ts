@@ -5,8 +5,9 @@ import { labelValue, qualifiedName } from './names.ts';
 import { validateLabels } from './object-meta.ts';
 
 /** What is wrong with a LabelSelector object. */
-export function validateLabelSelector(selector: LabelSelector | undefined, path: string): FieldCause[] {
-  if (selector === undefined) return [];
+export function validateLabelSelector(selector: LabelSelector | null | undefined, path: string): FieldCause[] {
+  // A required selector that nobody gave is null, as Go prints it.
+  if (selector === undefined || selector === null) return [];
   return [
     ...validateLabels(selector.matchLabels, joinPath(path, 'matchLabels')),
     ...(selector.matchExpressions ?? []).flatMap((requirement, i) =>

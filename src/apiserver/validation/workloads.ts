@@ -86,8 +86,10 @@ function validateCounts(spec: WorkloadSpec): FieldCause[] {
   });
 }
 
-function validateSelectorAndTemplate({ selector, template }: WorkloadSpec): FieldCause[] {
+function validateSelectorAndTemplate({ selector: given, template }: WorkloadSpec): FieldCause[] {
   const causes: FieldCause[] = [];
+  // Null when nobody gave it, as Go prints a required pointer.
+  const selector = given ?? undefined;
   if (selector === undefined) causes.push(required('spec.selector'));
   else {
     causes.push(...validateLabelSelector(selector, 'spec.selector'));

@@ -22,6 +22,8 @@ export interface ControlOptions {
   /** Finds a type by its plural, singular or short name. */
   readonly findResource: (name: string) => ResourceType | undefined;
   readonly status: () => Promise<ClusterStatus>;
+  /** Resolves when what was written has reached the kernel. */
+  readonly settled: () => Promise<void>;
 }
 
 interface ObjectRequest {
@@ -62,11 +64,13 @@ export function createControlHandlers(options: ControlOptions): ControlHandlers 
         return client.delete(type, keyFor(type, body as ObjectRequest));
       },
       '/apply': (body) => applyManifests(client, findType, parseManifests((body as { yaml: string }).yaml)),
-      '/wait': (body) => {
+      '/wait': async (body) => {
         const request = body as ObjectRequest & { readonly for: string; readonly timeoutMs: number };
         const type = typeOf(request.resource);
-        return waitFor(client, type, { ...request, ...keyFor(type, request) });
+        await waitFor(client, type, { ...request, ...keyFor(type, request) });
+        await options.settled();
       },
+      '/settled': options.settled,
       '/fetch': (body) => fetchAt(options, body as FetchRequest),
     },
     exec: ({ target }, exec) => execTarget(options, target, exec),

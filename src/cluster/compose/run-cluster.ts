@@ -24,6 +24,7 @@ import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 import { startProxies } from './start-proxies.ts';
 import { systemClock } from './system-clock.ts';
 import { buildSystemObjects } from './system-objects.ts';
+import { untilSettled } from './until-settled.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface RunHooks {
@@ -76,6 +77,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   await controlPlane.listen();
   writeWhole(spec.paths.kubeconfig, controlPlane.kubeconfig);
   await applied;
+  const settled = (): Promise<void> => untilSettled(controlPlane, [...proxies.values()]);
   stack.use(
     await listenControl(
       spec.paths.socket,
@@ -89,6 +91,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
     ),
   );
   await untilReady(parts, proxies);
+  await settled();
   onStep('cluster DNS');
   return stack.move();
 }

@@ -31,6 +31,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlane extends AsyncDisposable {
   /** The API in process, for one part that signs its writes with this name. */
   client(fieldManager: string): KubeClient;
+  /** Rises with every write. */
+  revision(): number;
   readonly findType: FindType;
   /** Finds a type by plural, singular or short name. */
   readonly findResource: (name: string) => ResourceType | undefined;
@@ -45,8 +47,9 @@ export interface ControlPlane extends AsyncDisposable {
 /** Makes the API server of a cluster on a store in memory; it answers in process at once, over HTTP after `listen`. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { spec, plan, network, kubelet } = options;
+  const store = new MemoryStore({ clock: systemClock });
   const server = await createApiServer({
-    store: new MemoryStore({ clock: systemClock }),
+    store,
     clock: systemClock,
     random: Math.random,
     allocator: createServiceAllocator({ serviceCIDRs: plan.serviceCIDRs }),
@@ -62,6 +65,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   } = createClusterCertificates({ names: [...plan.apiServer, ...plan.kubernetesService], now: systemClock.now() });
   return {
     client: (fieldManager) => server.client(fieldManager),
+    revision: () => store.revision,
     ...typeFinders(server),
     caCertificate: ca.cert,
     kubeconfig: buildKubeconfig({

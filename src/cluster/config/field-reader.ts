@@ -16,6 +16,11 @@ export class FieldReader {
     return this.value === undefined || this.value === null;
   }
 
+  /** The same field with another value, as a flag gives it. */
+  with(value: unknown): FieldReader {
+    return new FieldReader(value, this.path, this.#file);
+  }
+
   /** The error for this field: `FILE: spec.x: MESSAGE`. */
   fail(message: string, hint?: string): UserError {
     return new UserError({

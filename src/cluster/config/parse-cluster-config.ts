@@ -82,7 +82,7 @@ function checkDomain(domain: string): string | undefined {
 
 function readNodes(field: FieldReader, mode: ProxyMode, overrides: ConfigOverrides): readonly NodeConfig[] {
   if (overrides.nodes !== undefined || !Array.isArray(field.value)) {
-    const count = overrides.nodes ?? field.integer(3, 1, MAX_NODES);
+    const count = (overrides.nodes === undefined ? field : field.with(overrides.nodes)).integer(3, 1, MAX_NODES);
     return Array.from({ length: count }, (_, index) => ({ name: `node-${index + 1}`, proxyMode: mode, labels: {} }));
   }
   const items = field.items();

@@ -40,6 +40,11 @@ export class HealthState {
     this.#lastUpdated.set(family, this.#clock.now());
   }
 
+  /** True when every change that was accepted is in the kernel. */
+  get isCurrent(): boolean {
+    return this.#oldestQueued.size === 0;
+  }
+
   setNode(node: Node | undefined): void {
     if (node === undefined) return;
     const tainted = node.spec?.taints?.some(({ key }) => key === DELETION_TAINT) ?? false;

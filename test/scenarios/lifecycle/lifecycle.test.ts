@@ -63,6 +63,7 @@ describe('the life of a cluster', () => {
     const processes = processesOf(innerPid);
     owner.kill('SIGKILL');
     await untilGone(processes);
+    expect(readdirSync(join(stateRoot, 'clusters'))).toEqual([]);
   });
 
   it('two clusters run side by side, with the same addresses and different answers', async () => {

@@ -157,9 +157,7 @@ describe.each([
   });
 
   it('a pod that leaves is not called any more', async () => {
-    await cluster.apply(
-      '{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 2}}',
-    );
+    await cluster.apply(MANIFEST.replace('replicas: 3', 'replicas: 2'));
     await expect
       .poll(
         async () => (await cluster.get<Pod>('pods')).filter((pod) => pod.metadata?.labels?.['app'] === 'web').length,
