@@ -5,6 +5,8 @@ export type SpdyHeaders = Readonly<Record<string, string>>;
 
 const MAX_BLOCK = 64 * 1024;
 const ZLIB_HEADER = Buffer.from([0x78, 0x01]);
+// An empty stored block: Go's reader hands out what it has when it meets one.
+const SYNC = Buffer.from([0, 0, 0, 0xff, 0xff]);
 
 /** Writes header blocks: one zlib stream for the whole session, made of stored blocks, which every reader takes. */
 export class HeaderWriter {
@@ -22,7 +24,7 @@ export class HeaderWriter {
     block.writeUInt16LE(content.length ^ 0xffff, 3);
     const head = this.#started ? [] : [ZLIB_HEADER];
     this.#started = true;
-    return Buffer.concat([...head, block, content]);
+    return Buffer.concat([...head, block, content, SYNC]);
   }
 }
 
