@@ -86,6 +86,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
         client,
         network,
         kubelets,
+        settled,
         status: () => readStatus({ ...parts, client }),
       }),
     ),
