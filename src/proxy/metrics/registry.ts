@@ -129,6 +129,8 @@ export class Histogram implements Metric {
 }
 
 function printLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/([\\"])/g, '\\$1')}"`);
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeValue(value)}"`);
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }
+
+const escapeValue = (value: string): string => value.replace(/([\\"])/g, '\\$1').replaceAll('\n', '\\n');

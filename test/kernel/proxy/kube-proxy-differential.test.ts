@@ -15,7 +15,7 @@ import { buildNodeFacts } from '../../helpers/build-proxy-facts.ts';
 import { comparableRules } from '../../helpers/compare-rules.ts';
 import { FakeKubeClient } from '../../helpers/fake-kube-client.ts';
 import { KUBE_PROXY, startKubeProxy, WITHOUT_KUBE_PROXY } from '../../helpers/kube-proxy-peer.ts';
-import { NODES, RandomCluster, ZONES } from '../../helpers/random-cluster.ts';
+import { NODES, RandomCluster, ZONES } from '../../helpers/random-services.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 import { systemClock } from '../../helpers/system-clock.ts';
 

@@ -6,7 +6,7 @@ import { IptablesBackend } from '../../../../src/proxy/iptables/iptables-backend
 import { buildNodeFacts } from '../../../helpers/build-proxy-facts.ts';
 import { comparableRules } from '../../../helpers/compare-rules.ts';
 import { FakeIptables } from '../../../helpers/fake-iptables.ts';
-import { NODES, RandomCluster, ZONES } from '../../../helpers/random-cluster.ts';
+import { NODES, RandomCluster, ZONES } from '../../../helpers/random-services.ts';
 import { seededRandom } from '../../../helpers/seeded-random.ts';
 
 const RUNS = Number(process.env['TOWTANK_PROPERTY_RUNS'] ?? 12);
