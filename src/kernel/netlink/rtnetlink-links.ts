@@ -32,29 +32,27 @@ export const rtnetlinkLinks: LinkOperations = {
 };
 
 function applyBatch(batch: Batch, operations: readonly LinkOperation[]): void {
-  const acknowledgements = send(batch, operations);
-  for (const { sequence, ...refusal } of acknowledgements) {
+  for (const { sequence, ...refusal } of send(batch, operations)) {
     const operation = operations[sequence];
-    if (operation === undefined || refusal.errno === 0) continue;
-    settleRefusal(batch, operation, refusal);
+    if (operation !== undefined && refusal.errno !== 0) settleRefusal(batch, operation, refusal);
   }
 }
 
-function send(batch: Batch, operations: readonly LinkOperation[]): Acknowledgement[] {
-  const { writer, indexes, fd } = batch;
+/** Sends the operations and returns the answers in their order; an operation on a link that is not there is refused here. */
+function send({ writer, indexes, fd }: Batch, operations: readonly LinkOperation[]): Acknowledgement[] {
+  const refused: Acknowledgement[] = [];
   writer.truncate(0);
-  let count = 0;
   for (const [sequence, operation] of operations.entries()) {
     try {
       encodeOperation(writer, operation, { sequence, indexes });
-      count += 1;
     } catch (error) {
       if (!(error instanceof UnknownLink)) throw error;
-      if (isAbsent(operation, ENODEV)) continue;
-      throw refusalError(batch.netns, operation, { errno: ENODEV, explanation: error.message });
+      refused.push({ sequence, errno: ENODEV, explanation: error.message });
     }
   }
-  return count === 0 ? [] : exchange(fd, writer.bytes(), count);
+  if (refused.length === operations.length) return refused;
+  const answers = exchange(fd, writer.bytes(), operations.length - refused.length);
+  return [...answers, ...refused].sort((a, b) => a.sequence - b.sequence);
 }
 
 function settleRefusal(batch: Batch, operation: LinkOperation, refusal: Refusal): void {

@@ -197,6 +197,18 @@ describe.each(implementations)('links by %s', (_, links) => {
     expect(() => apply(node, operation)).toThrow(message);
   });
 
+  it('what comes before a refused operation is done', () => {
+    apply(node, wire());
+    expect(() =>
+      apply(
+        node,
+        { kind: 'addAddress', link: 'veth1', address: '10.1.0.1/24' },
+        { kind: 'addAddress', link: 'eth9', address: '10.2.0.1/24' },
+      ),
+    ).toThrow(/eth9/);
+    expect(show(node, 'addr', 'show', 'dev', 'veth1')).toContain('10.1.0.1/24');
+  });
+
   it('IPv6 addresses where IPv6 is switched off are refused with the way out', () => {
     apply(node, wire());
     writeSysctl(pod, 'net.ipv6.conf.eth0.disable_ipv6', 1);
