@@ -1,6 +1,7 @@
 import { jsonWebKeySet } from '../access/json-web-token.ts';
 import { reviewHandlers } from '../access/reviews.ts';
 import { Discovery } from '../discovery/discovery.ts';
+import { createOpenApi } from '../discovery/open-api.ts';
 import type { ServerParts } from '../server-parts.ts';
 import { logHandler } from '../streaming/logs.ts';
 import { portForwardHandler } from '../streaming/port-forward.ts';
@@ -64,6 +65,7 @@ function subresourceHandlers({ kubelet, tokens }: ServerParts): SubresourceHandl
 
 function pathHandlers({ machinery, gitVersion, checks, tokens }: ServerParts): readonly PathHandler[] {
   const discovery = new Discovery(machinery, () => '127.0.0.1:6443');
+  const openApi = createOpenApi(machinery, discovery);
   const fixed: Readonly<Record<string, () => ApiReply>> = {
     '/version': () => valueReply(200, versionInfo(gitVersion)),
     '/.well-known/openid-configuration': () => valueReply(200, issuerConfiguration(tokens.issuer)),
@@ -74,6 +76,7 @@ function pathHandlers({ machinery, gitVersion, checks, tokens }: ServerParts): r
     ({ path }) => fixed[path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path]?.(),
     ({ path }, { query }) => healthReply(path, query, checks),
     (_info, request) => discovery.reply(request),
+    (_info, request) => openApi(request),
   ];
 }
 

@@ -32,6 +32,8 @@ export interface ServedResource {
   readonly columns: TableColumns;
   /** Undefined when this is the stored version. */
   readonly conversion: Conversion | undefined;
+  /** The published schema of a custom kind; undefined for built-in ones. */
+  readonly openApi?: unknown;
   /** Texts of `Warning` headers on every request, for a deprecated version. */
   readonly deprecation?: string | undefined;
 }
