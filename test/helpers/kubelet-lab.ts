@@ -18,6 +18,7 @@ import { keyOf, resources } from '../../src/kube/resources.ts';
 import { Kubelets, type KubeletsOptions } from '../../src/kubelet/kubelets.ts';
 import { FakeKubeClient } from './fake-kube-client.ts';
 import { createLab, type Lab } from './kernel-lab.ts';
+import { text } from './read-text.ts';
 import { seededRandom } from './seeded-random.ts';
 import { systemClock } from './system-clock.ts';
 
@@ -237,11 +238,4 @@ function hasStarted(statuses: readonly ContainerStatus[] = [], container: string
 /** True when the pod's Ready condition is True. */
 export function isReady({ status }: Pod): boolean {
   return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
-}
-
-/** Everything that a stream brings, as text. */
-export async function text(stream: AsyncIterable<Buffer | string>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -29,7 +29,9 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
   if (lifecycle?.preStop && hasGrace) await Promise.race([preStop(record, options), exited]);
   if (hasGrace) {
     running.kill((lifecycle?.stopSignal as NodeJS.Signals | undefined) ?? 'SIGTERM');
-    await Promise.race([exited, graceEnd(options, lifecycle?.preStop !== undefined)]);
+    const grace = graceEnd(options, lifecycle?.preStop !== undefined);
+    const isOver = await Promise.race([exited.then(() => true), grace.then(() => false)]);
+    if (isOver) return;
   }
   running.kill('SIGKILL');
   await exited;

@@ -26,6 +26,7 @@ export class ContainerGroup {
   readonly #records = new Map<string, ContainerRecord>();
   readonly #probes = new Map<ContainerRecord, ContainerProbes>();
   #sandbox: PodSandbox | undefined;
+  #hasInitialized = false;
 
   constructor(options: ContainerGroupOptions) {
     this.#options = options;
@@ -41,9 +42,9 @@ export class ContainerGroup {
     return this.#records.get(name);
   }
 
-  /** True once a regular container has run in this life of the pod's sandbox. */
+  /** True once a regular container has been started in this life of the kubelet. */
   get hasInitialized(): boolean {
-    return this.records.some(({ container, hasRun }) => container.kind === 'regular' && hasRun);
+    return this.#hasInitialized;
   }
 
   /** Takes in containers that the pod got later: ephemeral ones. */
@@ -97,6 +98,7 @@ export class ContainerGroup {
     const { world, onChange, onError } = this.#options;
     const { spec, kind } = record.container;
     const { startupProbe, livenessProbe, readinessProbe } = spec;
+    this.#hasInitialized ||= kind === 'regular';
     const target = this.#target(record, running);
     const probes = new ContainerProbes({
       clock: world.clock,

@@ -2,8 +2,9 @@ import { PassThrough } from 'node:stream';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { isReason } from '../../../src/kube/status.ts';
-import { createKubeletLab, text } from '../../helpers/kubelet-lab.ts';
+import { createKubeletLab } from '../../helpers/kubelet-lab.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
+import { text } from '../../helpers/read-text.ts';
 
 beforeAll(() => void NetworkNamespace.current());
 
