@@ -19,7 +19,13 @@ export interface BackendOptions {
 }
 
 /** Makes the backend of a mode; the code of the other is not loaded. Throws TypeError without its runner. */
-export async function createBackend({ mode, family, runners, clock, ...options }: BackendOptions): Promise<ProxyBackend> {
+export async function createBackend({
+  mode,
+  family,
+  runners,
+  clock,
+  ...options
+}: BackendOptions): Promise<ProxyBackend> {
   if (mode === 'nftables') {
     const { NftablesBackend } = await import('./nftables/nftables-backend.ts');
     return new NftablesBackend({ family, runner: needed(runners.nft, 'nft'), clock });

@@ -44,7 +44,8 @@ function readHost(
   family: Family,
   onSkipped: SkippedAddress,
 ): SliceFacts['hosts'][number] | undefined {
-  const text = addresses[0] ?? '';
+  // A server that is lax may leave the list out.
+  const text = addresses?.[0] ?? '';
   const ip = canonicalAddress(text);
   if (ip === undefined || familyOf(ip) !== family) {
     onSkipped(text, ip === undefined ? 'invalid' : 'wrongFamily');

@@ -1,5 +1,6 @@
 import { UserError } from '../../errors/towtank-error.ts';
 import type { EndpointSlice, Node, Service, ServiceCIDR } from '../../kube/generated/types.ts';
+import { checkShape, isRecord, SHAPES, withoutNulls } from './object-shapes.ts';
 
 /** The objects of a file that a proxy looks at. */
 export interface ReadObjects {
@@ -53,9 +54,9 @@ function keepObject(
   { place, target }: { readonly place: string; readonly target: Target },
 ): void {
   const name = nameOf(object, place, kind);
-  const problem = checkShape(kind, object);
+  const problem = checkShape(object, SHAPES[kind], '');
   if (problem !== undefined) throw invalid(`${kind} ${name}`, problem);
-  (target.sorted[kind] as unknown[]).push(object);
+  (target.sorted[kind] as unknown[]).push(withoutNulls(object));
 }
 
 function sortList(
@@ -73,49 +74,6 @@ function nameOf(object: Record<string, unknown>, place: string, kind: string): s
   const metadata = object['metadata'];
   if (!isRecord(metadata) || typeof metadata['name'] !== 'string') throw invalid(place, `is a ${kind} without a name`);
   return typeof metadata['namespace'] === 'string' ? `${metadata['namespace']}/${metadata['name']}` : metadata['name'];
-}
-
-// Where a list or an object is expected and something else stands, reading it further would be guessing.
-const SHAPES: Readonly<Record<keyof Sorted, Readonly<Record<string, 'list' | 'object'>>>> = {
-  Service: {
-    spec: 'object',
-    'spec.ports': 'list',
-    'spec.externalIPs': 'list',
-    'spec.clusterIPs': 'list',
-    'spec.ipFamilies': 'list',
-    'spec.loadBalancerSourceRanges': 'list',
-    'status.loadBalancer.ingress': 'list',
-  },
-  EndpointSlice: { endpoints: 'list', ports: 'list' },
-  Node: { spec: 'object', status: 'object', 'status.addresses': 'list' },
-  ServiceCIDR: { 'spec.cidrs': 'list' },
-};
-
-function checkShape(kind: keyof Sorted, object: Record<string, unknown>): string | undefined {
-  for (const [path, shape] of Object.entries(SHAPES[kind])) {
-    const value = path.split('.').reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), object);
-    if (value === undefined || value === null) continue;
-    if (shape === 'object' && !isRecord(value)) return `${path} must be an object`;
-    if (shape === 'list' && !(Array.isArray(value) && value.every((item) => item !== null && item !== undefined))) {
-      return `${path} must be a list`;
-    }
-  }
-  if (kind === 'EndpointSlice') return checkEndpoints(object['endpoints']);
-  return undefined;
-}
-
-function checkEndpoints(endpoints: unknown): string | undefined {
-  for (const [index, endpoint] of (Array.isArray(endpoints) ? endpoints : []).entries()) {
-    const addresses = isRecord(endpoint) ? endpoint['addresses'] : undefined;
-    if (!Array.isArray(addresses) || !addresses.every((address) => typeof address === 'string')) {
-      return `endpoints[${index}].addresses must be a list of addresses`;
-    }
-  }
-  return undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(place: string, problem: string): UserError {

@@ -140,13 +140,15 @@ describe('what is no Kubernetes object', () => {
     [{ kind: 'List', items: {} }, 'object 1: is a List whose items are no list'],
     [{ kind: 'List', items: [null, { kind: 'Service' }] }, 'object 1, item 2: is a Service without a name'],
     [{ kind: 'Service', metadata: { name: 'x' }, spec: [] }, 'Service x: spec must be an object'],
+    [{ kind: 'Service', metadata: { name: 'x' }, spec: { clusterIP: 10 } }, 'Service x: spec.clusterIP must be text'],
+    [{ kind: 'Node', metadata: { name: 'x', labels: { a: 1 } } }, 'Node x: metadata.labels must be text by name'],
     [
       { kind: 'Service', metadata: { name: 'x', namespace: 'y' }, spec: { ports: {} } },
       'Service y/x: spec.ports must be a list',
     ],
     [
-      { kind: 'EndpointSlice', metadata: { name: 'x' }, endpoints: [{}] },
-      'endpoints[0].addresses must be a list of addresses',
+      { kind: 'EndpointSlice', metadata: { name: 'x' }, endpoints: [{ addresses: {} }] },
+      'EndpointSlice x: endpoints[0].addresses must be a list',
     ],
   ])('%j is refused: %s', (object, problem) => {
     expect(() => buildOffline([object], options())).toThrow(problem);
