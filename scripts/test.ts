@@ -25,6 +25,8 @@ const vitest = (project: string, folder = root): readonly string[] => [
   process.execPath,
   bin('vitest', folder),
   'run',
+  // Without writing beside the packages: an ordinary user may run the tests of a checkout that is not theirs.
+  '--configLoader=native',
   '--project',
   project,
   '--reporter=default',

@@ -62,14 +62,17 @@ describe('bad input on the command line', () => {
     expect(exitCode).toBe(2);
   });
 
-  it.runIf(process.getuid?.() !== 0)('a state folder that may not be written is named', () => {
-    const locked = join(folder, 'locked');
-    mkdirSync(locked);
-    chmodSync(locked, 0o500);
-    const { exitCode, stderr } = runTowtank(['up'], { ...env, TOWTANK_STATE_DIR: join(locked, 'state') });
-    expect(stderr).toContain('cannot be used');
-    expect(exitCode).toBe(2);
-  });
+  it.runIf(process.getuid?.() !== 0)(
+    'a state folder that may not be written is named [root may write everywhere]',
+    () => {
+      const locked = join(folder, 'locked');
+      mkdirSync(locked);
+      chmodSync(locked, 0o500);
+      const { exitCode, stderr } = runTowtank(['up'], { ...env, TOWTANK_STATE_DIR: join(locked, 'state') });
+      expect(stderr).toContain('cannot be used');
+      expect(exitCode).toBe(2);
+    },
+  );
 
   it('a state folder whose path is too long for a socket is named', () => {
     const { exitCode, stderr } = runTowtank(['up'], { ...env, TOWTANK_STATE_DIR: join(folder, 'x'.repeat(120)) });
