@@ -4,12 +4,16 @@ import type { SharedInformers } from '../kube/informers.ts';
 import { ensureBootstrapObjects } from './bootstrap/ensure-objects.ts';
 import { builtinKinds } from './builtin-kinds.ts';
 import type { ControllersConfig } from './config.ts';
+import { startCronJobController } from './cron-job/cron-job-controller.ts';
 import { startDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
+import { startDisruptionController } from './disruption/disruption-controller.ts';
 import { startEndpointSliceController } from './endpoint-slice/endpoint-slice-controller.ts';
 import { startEndpointSliceMirroringController } from './endpoint-slice-mirroring/mirroring-controller.ts';
 import { startEndpointsController } from './endpoints/endpoints-controller.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { startJobController } from './job/job-controller.ts';
+import { startTTLAfterFinishedController } from './job/ttl-after-finished-controller.ts';
 import { startKubernetesServiceController } from './kubernetes-service/kubernetes-service-controller.ts';
 import { startLoadBalancerController } from './load-balancer/load-balancer-controller.ts';
 import type { ControllerContext, ControllerFailure } from './loop/controller-context.ts';
@@ -70,6 +74,10 @@ function controllersOf(config: ControllersConfig): readonly Start[] {
     startDeploymentController,
     startStatefulSetController,
     startDaemonSetController,
+    startJobController,
+    startCronJobController,
+    startTTLAfterFinishedController,
+    startDisruptionController,
     startServiceAccountController,
     (context) => startRootCAPublisher(context, config.caCertificate),
     (context) => startKubernetesServiceController(context, config),

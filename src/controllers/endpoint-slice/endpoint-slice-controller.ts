@@ -1,4 +1,4 @@
-import type { EndpointSlice, Node } from '../../kube/generated/types.ts';
+import type { EndpointSlice, Node, Service } from '../../kube/generated/types.ts';
 import { keyOf, resources } from '../../kube/resources.ts';
 import type { ControllerContext } from '../loop/controller-context.ts';
 import { ControllerLoop } from '../loop/controller-loop.ts';
@@ -7,6 +7,7 @@ import { ServiceSelection } from '../pods/selected-pods.ts';
 import { selectsPods } from '../pods/service-endpoints.ts';
 import { planServiceSlices } from './plan-service-slices.ts';
 import { ENDPOINT_SLICE_CONTROLLER, MANAGED_BY, SERVICE_NAME } from './slice-labels.ts';
+import { wantsTopologyHints } from './topology-hints.ts';
 import { TriggerTimeTracker } from './trigger-time.ts';
 import { writeSlices } from './write-slices.ts';
 
@@ -32,6 +33,8 @@ class EndpointSliceController {
   readonly #selection: ServiceSelection;
   readonly #slices: ObjectIndex<EndpointSlice>;
   readonly #triggers = new TriggerTimeTracker();
+  /** Why a Service has no topology hints, '' when it has them, by its key and address type. */
+  readonly #topology = new Map<string, string>();
 
   constructor(context: ControllerContext, options: EndpointSliceControllerOptions) {
     this.#context = context;
@@ -54,6 +57,7 @@ class EndpointSliceController {
     });
     informers.for(resources.nodes).onChange(({ previous, current }) => {
       if (zoneOf(previous) !== zoneOf(current) || !previous || !current) this.#nodeChanged((current ?? previous)!);
+      if (shareOf(previous) !== shareOf(current)) this.#topologyChanged();
     });
   }
 
@@ -62,6 +66,7 @@ class EndpointSliceController {
     const service = informers.for(resources.services).get(key);
     if (service === undefined) {
       this.#triggers.forget(key);
+      for (const type of ['IPv4', 'IPv6']) this.#topology.delete(`${key} ${type}`);
       return this.loop.fence.forget(key);
     }
     if (!selectsPods(service)) return;
@@ -69,7 +74,9 @@ class EndpointSliceController {
     const triggerTime = this.#triggers.next(key, service, pods);
     const nodes = informers.for(resources.nodes);
     const facts = { service, pods, nodeOf: (name: string) => nodes.get(name) };
-    const plan = planServiceSlices(facts, this.#slices.get(key), { ...this.#options, triggerTime });
+    const onTopology = (type: string, problem: string | undefined): void => this.#tellTopology(service, type, problem);
+    const options = { ...this.#options, triggerTime, nodes: () => nodes.list(), onTopology };
+    const plan = planServiceSlices(facts, this.#slices.get(key), options);
     await writeSlices(this.#context, { key, fence: this.loop.fence }, plan);
   }
 
@@ -77,6 +84,33 @@ class EndpointSliceController {
     const { batchPeriodMs = 0 } = this.#options;
     if (batchPeriodMs === 0) this.loop.enqueue(key);
     else this.loop.enqueueAfter(key, batchPeriodMs);
+  }
+
+  // Once for each change: whether hints can be given is worked out at every reconcile.
+  #tellTopology(service: Service, type: string, problem: string | undefined): void {
+    const key = `${keyOf(service)} ${type}`;
+    const before = this.#topology.get(key);
+    if (before === (problem ?? '')) return;
+    this.#topology.set(key, problem ?? '');
+    const details =
+      problem === undefined
+        ? ({
+            type: 'Normal',
+            reason: 'TopologyAwareHintsEnabled',
+            message: `Topology Aware Hints has been enabled, addressType: ${type}`,
+          } as const)
+        : ({
+            type: 'Warning',
+            reason: 'TopologyAwareHintsDisabled',
+            message: `${problem}, addressType: ${type}`,
+          } as const);
+    this.loop.recorder.record(resources.services, service, details);
+  }
+
+  #topologyChanged(): void {
+    for (const service of this.#context.informers.for(resources.services).list()) {
+      if (wantsTopologyHints(service)) this.loop.enqueue(keyOf(service));
+    }
   }
 
   #nodeChanged(node: Node): void {
@@ -93,4 +127,10 @@ function servicesOfSlice({ metadata }: EndpointSlice): readonly string[] {
 
 function zoneOf(node: Node | undefined): string | undefined {
   return node?.metadata?.labels?.['topology.kubernetes.io/zone'];
+}
+
+// What of a node decides about its zone's share of endpoints.
+function shareOf(node: Node | undefined): string {
+  const ready = node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  return [zoneOf(node), node?.status?.allocatable?.['cpu'], ready].join(' ');
 }
