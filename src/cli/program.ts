@@ -3,6 +3,7 @@ import { towtankVersion } from '../cluster/version.ts';
 import { UserError } from '../errors/towtank-error.ts';
 import { addClusterCommands } from './commands/cluster-commands.ts';
 import { addInfoCommands } from './commands/info-commands.ts';
+import { addOfflineCommands } from './commands/offline-commands.ts';
 import { addRunCommands } from './commands/run-commands.ts';
 
 /** What a command's action leaves for the process: 0 unless it says otherwise. */
@@ -29,6 +30,7 @@ export function buildProgram(outcome: Outcome): Command {
   addClusterCommands(program, outcome);
   addRunCommands(program, outcome);
   addInfoCommands(program, outcome);
+  addOfflineCommands(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError('(add --help to see what is possible)');
   return program;
