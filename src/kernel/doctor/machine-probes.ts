@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { libc } from '../ffi/libc.ts';
+import { runProgram } from '../programs/run-program.ts';
 import type { Probe } from './finding.ts';
 
 const descriptorsPerPod = 6;
@@ -22,6 +23,14 @@ export const machineProbes: readonly Probe[] = [
     costs: 'no cluster starts: sockets in namespaces need calls of the C library',
     remedy: 'npm ci with optional packages, on x64 or arm64',
     run: loadKoffi,
+  },
+  {
+    name: 'user namespaces',
+    required: process.geteuid?.() !== 0,
+    costs: 'clusters need root',
+    remedy:
+      'see docs/reference/privileges.md: AppArmor on Ubuntu, user.max_user_namespaces, or a container without rights',
+    run: tryUserNamespace,
   },
   {
     name: 'file descriptors',
@@ -81,6 +90,12 @@ function readLimit(path: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+async function tryUserNamespace(): Promise<string> {
+  const { exitCode, stderr } = await runProgram({ command: ['unshare', '--user', '--map-root-user', 'true'] });
+  if (exitCode !== 0) throw new Error(stderr.trim());
+  return 'can be made';
 }
 
 function loadKoffi(): string {

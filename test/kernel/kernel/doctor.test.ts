@@ -50,6 +50,7 @@ describe('an examination of this machine', () => {
       required: true,
       remedy: expect.stringContaining('user.max_user_namespaces'),
     });
+    expect(findings.find(({ name }) => name === 'user namespaces')).toMatchObject({ ok: false });
     expect(findings.find(({ name }) => name === 'unshare')).toMatchObject({ ok: true });
   });
 });
