@@ -70,6 +70,12 @@ export class ContainerLog {
     return text.subarray(Math.max(0, text.length - bytes)).toString('utf8');
   }
 
+  /** All of it so far in the order in which it came, with what is not a whole line yet. */
+  *chunks(): Generator<{ readonly stream: OutputStream; readonly text: Buffer }> {
+    yield* this.#lines;
+    for (const [stream, text] of this.#rest) yield { stream, text };
+  }
+
   /** Reads it as `kubectl logs` asks; with `follow` the stream goes on until close. */
   open(options: LogOptions): Readable {
     return Readable.from(this.#read(options), { objectMode: false });

@@ -16,8 +16,12 @@ interface Run {
 export class ContainerRecord {
   readonly container: PodContainer;
   readonly backoff = new RestartBackoff();
-  /** Whether an image that cannot be had was asked for already, and when to ask again. */
-  pull: { readonly failures: number; readonly retryAt: number } = { failures: 0, retryAt: 0 };
+  /** How often an image could not be had, until when that is shown, and when it is asked for again. */
+  pull: { readonly failures: number; readonly shownUntil: number; readonly retryAt: number } = {
+    failures: 0,
+    shownUntil: 0,
+    retryAt: 0,
+  };
   waiting: { readonly reason: string; readonly message?: string | undefined };
   /** The startup probe has succeeded, or there is none and it runs. */
   started = false;
@@ -126,10 +130,12 @@ export class ContainerRecord {
     );
   }
 
-  /** Notes that the next run has to wait. */
-  noteBackoff(reason: string, message: string): void {
+  /** Notes that the next run has to wait; true when that, or the reason, is news. */
+  noteBackoff(reason: string, message: string): boolean {
+    const isNews = !this.#isInBackoff || this.waiting.reason !== reason || this.waiting.message !== message;
     this.waiting = { reason, message };
     this.#isInBackoff = true;
+    return isNews;
   }
 
   /** Takes over what an earlier life of the kubelet wrote: what ran then has ended unseen. */

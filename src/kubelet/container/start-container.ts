@@ -39,7 +39,7 @@ export async function startContainer(record: ContainerRecord, options: StartOpti
   const plan = tryPlan(record, env, options);
   if ('retryAt' in plan) return plan;
   noteRestart(record, world.clock.now());
-  record.pull = { failures: 0, retryAt: 0 };
+  record.pull = { failures: 0, shownUntil: 0, retryAt: 0 };
   report(record, options, 'Pulled', `Container image "${record.container.spec.image}" already present on machine`);
   return run(record, { ...options, env, plan });
 }
@@ -61,10 +61,12 @@ function backoffEnd(record: ContainerRecord, options: StartOptions): number | un
   const pause = record.backoff.pauseAfter(record.finishedAt);
   if (record.finishedAt + pause <= now) return undefined;
   const { name, namespace, uid } = pod.metadata ?? {};
-  const who = `failed container ${record.name} in pod ${name}_${namespace}(${uid})`;
-  report(record, options, 'BackOff', `Back-off restarting ${who}`, 'Warning');
-  const message = `back-off ${printPause(pause)} restarting failed container=${record.name} pod=${name}_${namespace}(${uid})`;
-  record.noteBackoff('CrashLoopBackOff', message);
+  const where = `pod=${name}_${namespace}(${uid})`;
+  const message = `back-off ${printPause(pause)} restarting failed container=${record.name} ${where}`;
+  if (record.noteBackoff('CrashLoopBackOff', message)) {
+    const who = `failed container ${record.name} in pod ${name}_${namespace}(${uid})`;
+    report(record, options, 'BackOff', `Back-off restarting ${who}`, 'Warning');
+  }
   return record.finishedAt + pause;
 }
 
@@ -80,8 +82,8 @@ function tryEnvironment(record: ContainerRecord, options: StartOptions): Readonl
     return buildEnvironment({ pod, container: record.container.spec, facts, node, objects });
   } catch (error) {
     if (!(error instanceof ContainerConfigError)) throw error;
-    report(record, options, 'Failed', `Error: ${error.message}`, 'Warning');
-    record.noteBackoff('CreateContainerConfigError', error.message);
+    const isNews = record.noteBackoff('CreateContainerConfigError', error.message);
+    if (isNews) report(record, options, 'Failed', `Error: ${error.message}`, 'Warning');
     return undefined;
   }
 }
@@ -102,30 +104,29 @@ function tryPlan(
 // The kubelet shows the failed pull itself for a moment, then that it backs off, and tries again at the end of the pause.
 function noteMissingImage(record: ContainerRecord, error: ImageError, options: StartOptions): number {
   const now = options.world.clock.now();
-  const { image } = record.container.spec;
-  const { failures, retryAt } = record.pull;
-  if (failures > 0 && now < retryAt) {
-    const message = `Back-off pulling image "${image}"`;
-    report(record, options, 'BackOff', message, 'Normal');
-    report(record, options, 'Failed', 'Error: ImagePullBackOff', 'Warning');
-    record.noteBackoff('ImagePullBackOff', `${message}: ErrImagePull: ${error.message}`);
+  const { failures, shownUntil, retryAt } = record.pull;
+  if (now < shownUntil) return shownUntil;
+  if (now < retryAt) {
+    notePullBackoff(record, error, options);
     return retryAt;
   }
-  if (error.reason === 'ErrImagePull')
-    report(record, options, 'Failed', `Failed to pull image "${image}": ${error.message}`, 'Warning');
-  else
-    report(
-      record,
-      options,
-      error.reason === 'InvalidImageName' ? 'InspectFailed' : error.reason,
-      error.message,
-      'Warning',
-    );
-  report(record, options, 'Failed', `Error: ${error.reason}`, 'Warning');
+  const { image } = record.container.spec;
+  const warn = (reason: string, message: string): void => report(record, options, reason, message, 'Warning');
+  if (error.reason === 'ErrImagePull') warn('Failed', `Failed to pull image "${image}": ${error.message}`);
+  else warn(error.reason === 'InvalidImageName' ? 'InspectFailed' : error.reason, error.message);
+  warn('Failed', `Error: ${error.reason}`);
   record.noteBackoff(error.reason, error.message);
   const pause = Math.min(FIRST_PULL_PAUSE_MS * 2 ** failures, MAX_PULL_PAUSE_MS);
-  record.pull = { failures: failures + 1, retryAt: now + pause };
-  return error.reason === 'ErrImagePull' ? now + PULL_ERROR_SHOWN_MS : now + pause;
+  const shown = error.reason === 'ErrImagePull' ? PULL_ERROR_SHOWN_MS : pause;
+  record.pull = { failures: failures + 1, shownUntil: now + shown, retryAt: now + pause };
+  return now + shown;
+}
+
+function notePullBackoff(record: ContainerRecord, error: ImageError, options: StartOptions): void {
+  const message = `Back-off pulling image "${record.container.spec.image}"`;
+  if (!record.noteBackoff('ImagePullBackOff', `${message}: ErrImagePull: ${error.message}`)) return;
+  report(record, options, 'BackOff', message);
+  report(record, options, 'Failed', 'Error: ImagePullBackOff', 'Warning');
 }
 
 async function run(

@@ -36,6 +36,7 @@ export class PodWorker {
   #podIPs: readonly string[];
   #failure: { readonly reason: string; readonly message: string } | undefined;
   #status: PodStatus;
+  #volumeFailure: string | undefined;
   #sync: Promise<void> | undefined;
   #isDirty = false;
   #wake: { readonly at: number; readonly timer: Disposable } | undefined;
@@ -185,7 +186,9 @@ export class PodWorker {
       } catch (error) {
         if (!(error instanceof VolumeError)) throw error;
         const message = `MountVolume.SetUp failed for volume "${volume.name}" : ${error.message}`;
-        recordEvent(this.#pod, { type: 'Warning', reason: 'FailedMount', message });
+        if (message !== this.#volumeFailure)
+          recordEvent(this.#pod, { type: 'Warning', reason: 'FailedMount', message });
+        this.#volumeFailure = message;
         return false;
       }
     }

@@ -52,6 +52,6 @@ class BuiltinContainer implements RunningContainer {
   }
 
   attach(streams: ProcessStreams): Promise<ExitStatus> {
-    return this.#output.attach(streams, this.exited);
+    return this.#output.attach(streams, this.exited, false);
   }
 }

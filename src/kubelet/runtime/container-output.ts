@@ -16,8 +16,13 @@ export class ContainerOutput {
     for (const streams of this.#attached) targetOf(streams, stream)?.write(chunk);
   }
 
-  /** Shows the output to `streams` until the program ends or their signal aborts. */
-  async attach(streams: ProcessStreams, exited: Promise<ExitStatus>): Promise<ExitStatus> {
+  /**
+   * Shows the output to `streams` until the program ends or their signal aborts. `fromStart` shows what has been printed
+   * already, too: to whom started the container in order to attach to it (stdinOnce), a prompt or the output of a program
+   * that is over at once must not depend on who was quicker.
+   */
+  async attach(streams: ProcessStreams, exited: Promise<ExitStatus>, fromStart: boolean): Promise<ExitStatus> {
+    if (fromStart) for (const { stream, text } of this.#log.chunks()) targetOf(streams, stream)?.write(text);
     const detached = new Promise<ExitStatus>((resolve) => {
       const leave = (): void => resolve({ exitCode: 0 });
       if (streams.signal.aborted) leave();

@@ -23,6 +23,7 @@ class ProgramContainer implements RunningContainer {
   readonly #world: ContainerWorld;
   readonly #program: RunningProgram;
   readonly #output: ContainerOutput;
+  #wasAttached = false;
 
   constructor(world: ContainerWorld, program: RunningProgram) {
     this.#world = world;
@@ -52,7 +53,9 @@ class ProgramContainer implements RunningContainer {
     const { stdin, stdinOnce } = this.#world.start.container.spec;
     if (stdin === true) streams.stdin?.pipe(this.#program.stdin, { end: stdinOnce === true });
     void followSize(this.#program, streams);
-    const status = await this.#output.attach(streams, this.exited);
+    const isFirst = stdinOnce === true && !this.#wasAttached;
+    this.#wasAttached = true;
+    const status = await this.#output.attach(streams, this.exited, isFirst);
     streams.stdin?.unpipe(this.#program.stdin);
     return status;
   }

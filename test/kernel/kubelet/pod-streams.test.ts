@@ -173,6 +173,25 @@ describe('attach', () => {
     ).toBeDefined();
   });
 
+  test('shows to whom it was made for what was printed before, once', async () => {
+    await using lab = await createKubeletLab();
+    const pod = await lab.run({
+      image: 'busybox',
+      stdin: true,
+      stdinOnce: true,
+      command: ['sh', '-c', 'echo before; printf "prompt> "; read line; echo after'],
+      spec: { restartPolicy: 'Never' },
+    });
+    await lab.follow(pod, 1);
+    const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+    const output = text(stdout);
+    const ended = lab.kubelets.attach(pod, 'main', { stdin, stdout, tty: false, signal: new AbortController().signal });
+    stdin.end('x\n');
+    await ended;
+    stdout.end();
+    expect(await output).toBe('before\nprompt> after\n');
+  });
+
   test('a shell without a command runs when somebody wants to type', async () => {
     await using lab = await createKubeletLab();
     const pod = await lab.run({ image: 'busybox', stdin: true, stdinOnce: true, spec: { restartPolicy: 'Never' } });
