@@ -5,11 +5,7 @@ import { addClusterCommands } from './commands/cluster-commands.ts';
 import { addInfoCommands } from './commands/info-commands.ts';
 import { addOfflineCommands } from './commands/offline-commands.ts';
 import { addRunCommands } from './commands/run-commands.ts';
-
-/** What a command's action leaves for the process: 0 unless it says otherwise. */
-export interface Outcome {
-  exitCode: number;
-}
+import type { Outcome } from './outcome.ts';
 
 /** The whole command line. Actions load what they need only when they run, so that `--help` stays quick. */
 export function buildProgram(outcome: Outcome): Command {

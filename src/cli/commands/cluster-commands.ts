@@ -9,7 +9,7 @@ import {
   parseClusterConfig,
 } from '../../cluster/config/parse-cluster-config.ts';
 import { UserError } from '../../errors/towtank-error.ts';
-import type { Outcome } from '../program.ts';
+import type { Outcome } from '../outcome.ts';
 import { nameOption, wholeNumber } from './options.ts';
 
 interface UpOptions {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Outcome } from '../program.ts';
+import type { Outcome } from '../outcome.ts';
 import { nameOption } from './options.ts';
 
 interface RunOptions {

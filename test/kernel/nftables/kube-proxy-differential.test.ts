@@ -97,51 +97,54 @@ function differences(ours: Table, theirs: Table, family: Family, services: reado
   });
 }
 
-describe.skipIf(KUBE_PROXY === undefined)('a real kube-proxy in nftables mode', () => {
-  const stack = new AsyncDisposableStack();
-  afterAll(() => stack.disposeAsync());
+describe.skipIf(KUBE_PROXY === undefined)(
+  'a real kube-proxy in nftables mode [needs KUBE_PROXY=path of its binary]',
+  () => {
+    const stack = new AsyncDisposableStack();
+    afterAll(() => stack.disposeAsync());
 
-  test.each(['ipv4', 'ipv6'] as const)(
-    `treats every packet alike over random states of a cluster, ${states} times (%s, seed ${seed})`,
-    { timeout: 300_000 },
-    async (family) => {
-      const client = new FakeKubeClient(systemClock);
-      client.put(resources.nodes, buildNode({ name: NODES[0]!, ips: Object.values(nodeIPs), zone: ZONES[0]! }));
-      const cluster = new RandomCluster(seededRandom(seed), family, { duplicates: false });
-      const netns = stack.adopt(NetworkNamespace.create(`theirs-${family}`), (created) => created.delete());
-      const addresses = [`${nodeIPs.ipv4}/32`, `${nodeIPs.ipv6}/128`];
-      links.apply(netns, [
-        { kind: 'addBridge', name: 'eth0', up: true },
-        ...addresses.map((address) => ({ kind: 'addAddress', link: 'eth0', address }) as const),
-      ]);
-      const runner = createNftRunner(netns);
-      const peer = stack.use(
-        startKubeProxy(netns, {
-          client,
-          nodeName: NODES[0]!,
-          mode: 'nftables',
-          flags: [
-            `--cluster-cidr=${podCIDRs.ipv4},${podCIDRs.ipv6}`,
-            '--iptables-min-sync-period=10ms',
-            '--feature-gates=ServiceTrafficDistribution=true,NFTablesProxyMode=true',
-          ],
-        }),
-      );
-      for (let state = 0; state < states; state++) {
-        publish(client, cluster);
-        const services = [...client.all(resources.services)];
-        const ours = buildOurs(client, family);
-        const compare = async (): Promise<string[]> => {
-          const listing = await runner.listTable(ours.family, ours.name);
-          return listing === undefined
-            ? ['no table yet']
-            : differences(ours, parseTables(listing)[0]!, family, services);
-        };
-        await expect.poll(compare, { timeout: 20_000, interval: 100, message: peer.log() }).toEqual([]);
-      }
-    },
-  );
-});
+    test.each(['ipv4', 'ipv6'] as const)(
+      `treats every packet alike over random states of a cluster, ${states} times (%s, seed ${seed})`,
+      { timeout: 300_000 },
+      async (family) => {
+        const client = new FakeKubeClient(systemClock);
+        client.put(resources.nodes, buildNode({ name: NODES[0]!, ips: Object.values(nodeIPs), zone: ZONES[0]! }));
+        const cluster = new RandomCluster(seededRandom(seed), family, { duplicates: false });
+        const netns = stack.adopt(NetworkNamespace.create(`theirs-${family}`), (created) => created.delete());
+        const addresses = [`${nodeIPs.ipv4}/32`, `${nodeIPs.ipv6}/128`];
+        links.apply(netns, [
+          { kind: 'addBridge', name: 'eth0', up: true },
+          ...addresses.map((address) => ({ kind: 'addAddress', link: 'eth0', address }) as const),
+        ]);
+        const runner = createNftRunner(netns);
+        const peer = stack.use(
+          startKubeProxy(netns, {
+            client,
+            nodeName: NODES[0]!,
+            mode: 'nftables',
+            flags: [
+              `--cluster-cidr=${podCIDRs.ipv4},${podCIDRs.ipv6}`,
+              '--iptables-min-sync-period=10ms',
+              '--feature-gates=ServiceTrafficDistribution=true,NFTablesProxyMode=true',
+            ],
+          }),
+        );
+        for (let state = 0; state < states; state++) {
+          publish(client, cluster);
+          const services = [...client.all(resources.services)];
+          const ours = buildOurs(client, family);
+          const compare = async (): Promise<string[]> => {
+            const listing = await runner.listTable(ours.family, ours.name);
+            return listing === undefined
+              ? ['no table yet']
+              : differences(ours, parseTables(listing)[0]!, family, services);
+          };
+          await expect.poll(compare, { timeout: 20_000, interval: 100, message: peer.log() }).toEqual([]);
+        }
+      },
+    );
+  },
+);
 
 // Balancing is ours alone, everything else must mean the same to both.
 function publish(client: FakeKubeClient, cluster: RandomCluster): void {

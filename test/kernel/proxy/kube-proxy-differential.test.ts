@@ -24,43 +24,49 @@ const SEED = Number(process.env['TOWTANK_SEED'] ?? 1);
 
 if (KUBE_PROXY === undefined) process.stdout.write(`skipped: ${WITHOUT_KUBE_PROXY}\n`);
 
-describe.skipIf(KUBE_PROXY === undefined)('a real kube-proxy in a twin namespace', () => {
-  const stack = new AsyncDisposableStack();
-  afterAll(() => stack.disposeAsync());
+describe.skipIf(KUBE_PROXY === undefined)(
+  'a real kube-proxy in a twin namespace [needs KUBE_PROXY=path of its binary]',
+  () => {
+    const stack = new AsyncDisposableStack();
+    afterAll(() => stack.disposeAsync());
 
-  it.each(['ipv4', 'ipv6'] as const)(
-    `writes the same iptables rules for random states of a cluster, ${STATES} times (%s, seed ${SEED})`,
-    { timeout: 300_000 },
-    async (family) => {
-      const client = new FakeKubeClient(systemClock);
-      client.put(resources.nodes, buildNode({ name: NODES[0]!, ips: ['172.18.0.2', '2001:db8::2'], zone: ZONES[0]! }));
-      const cluster = new RandomCluster(seededRandom(SEED), family, { duplicates: false });
-      const [ours, theirs] = [`${family}-ours`, `${family}-theirs`].map((name) =>
-        stack.adopt(NetworkNamespace.create(name), (netns) => netns.delete()),
-      ) as [NetworkNamespace, NetworkNamespace];
-      await startOurs(stack, { client, netns: ours });
-      const peer = stack.use(
-        startKubeProxy(theirs, {
-          client,
-          nodeName: NODES[0]!,
-          mode: 'iptables',
-          flags: [
-            '--cluster-cidr=10.10.0.0/16,fd00:10::/64',
-            '--iptables-min-sync-period=10ms',
-            '--feature-gates=ServiceTrafficDistribution=true',
-          ],
-        }),
-      );
-      for (let state = 0; state < STATES; state++) {
-        publish(client, cluster);
-        const expected = expectedRules(client, family);
-        const options = { timeout: 15_000, interval: 50 };
-        await expect.poll(() => rulesOf(ours, family), options).toEqual(expected);
-        await expect.poll(() => rulesOf(theirs, family), { ...options, message: peer.log() }).toEqual(expected);
-      }
-    },
-  );
-});
+    it.each(['ipv4', 'ipv6'] as const)(
+      `writes the same iptables rules for random states of a cluster, ${STATES} times (%s, seed ${SEED})`,
+      { timeout: 300_000 },
+      async (family) => {
+        const client = new FakeKubeClient(systemClock);
+        client.put(
+          resources.nodes,
+          buildNode({ name: NODES[0]!, ips: ['172.18.0.2', '2001:db8::2'], zone: ZONES[0]! }),
+        );
+        const cluster = new RandomCluster(seededRandom(SEED), family, { duplicates: false });
+        const [ours, theirs] = [`${family}-ours`, `${family}-theirs`].map((name) =>
+          stack.adopt(NetworkNamespace.create(name), (netns) => netns.delete()),
+        ) as [NetworkNamespace, NetworkNamespace];
+        await startOurs(stack, { client, netns: ours });
+        const peer = stack.use(
+          startKubeProxy(theirs, {
+            client,
+            nodeName: NODES[0]!,
+            mode: 'iptables',
+            flags: [
+              '--cluster-cidr=10.10.0.0/16,fd00:10::/64',
+              '--iptables-min-sync-period=10ms',
+              '--feature-gates=ServiceTrafficDistribution=true',
+            ],
+          }),
+        );
+        for (let state = 0; state < STATES; state++) {
+          publish(client, cluster);
+          const expected = expectedRules(client, family);
+          const options = { timeout: 15_000, interval: 50 };
+          await expect.poll(() => rulesOf(ours, family), options).toEqual(expected);
+          await expect.poll(() => rulesOf(theirs, family), { ...options, message: peer.log() }).toEqual(expected);
+        }
+      },
+    );
+  },
+);
 
 async function startOurs(
   stack: AsyncDisposableStack,
