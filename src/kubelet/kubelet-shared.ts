@@ -21,6 +21,7 @@ export interface KubeletShared {
   readonly stateDir: string;
   readonly runtimeDir: string;
   readonly logLimitBytes: number;
+  readonly iptablesBackend: 'auto' | 'nft' | 'legacy';
   readonly dns: NodeDns;
   readonly images: ImageStore;
   readonly objects: PodObjects;

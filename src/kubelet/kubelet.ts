@@ -1,4 +1,7 @@
 import { join } from 'node:path/posix';
+import { HostPorts } from '../kernel/host-ports.ts';
+import { createConntrackRunner } from '../kernel/runners/conntrack-runner.ts';
+import { createIptablesRunner } from '../kernel/runners/iptables-runner.ts';
 import { connectTcp } from '../kernel/sockets.ts';
 import type { NodeNetwork } from '../kernel/topology/node-network.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
@@ -61,6 +64,10 @@ export class Kubelet implements AsyncDisposable {
       resources: offered,
       objects,
       issueToken: shared.issueToken,
+      hostPorts: new HostPorts(netns, {
+        iptables: createIptablesRunner(netns, { backend: shared.iptablesBackend }),
+        conntrack: createConntrackRunner(netns),
+      }),
       recordEvent,
       onError,
     });

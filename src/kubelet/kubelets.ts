@@ -46,6 +46,8 @@ export interface KubeletsOptions {
   readonly images?: readonly BuiltinImage[];
   /** Bytes of output kept of each run of a container; default 4 MiB. */
   readonly logLimitBytes?: number;
+  /** Which iptables makes host ports; default the machine's own. */
+  readonly iptablesBackend?: 'auto' | 'nft' | 'legacy';
   /** Told of failures that show nowhere in the API. */
   readonly onError: (error: unknown) => void;
 }
@@ -71,6 +73,7 @@ export class Kubelets implements KubeletConnection, AsyncDisposable {
       machine: readMachineFacts(),
       runtimeDir: options.runtimeDir ?? DEFAULT_RUNTIME_DIR,
       logLimitBytes: options.logLimitBytes ?? DEFAULT_LOG_BYTES,
+      iptablesBackend: options.iptablesBackend ?? 'auto',
       images: new ImageStore([...builtinImages, ...(options.images ?? [])]),
       objects: {
         configMap: (key) => configMaps.get(key),

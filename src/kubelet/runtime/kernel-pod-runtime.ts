@@ -3,7 +3,7 @@ import { join } from 'node:path/posix';
 import type { Duplex } from 'node:stream';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { connectTcp } from '../../kernel/sockets.ts';
-import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
+import type { NodeNetwork, PodNetwork } from '../../kernel/topology/node-network.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { Pod } from '../../kube/generated/types.ts';
 import { buildResolvConf, type NodeDns } from '../../kube/resolv-conf.ts';
@@ -14,6 +14,7 @@ import { podHostname } from '../files/pod-hostname.ts';
 import type { PodEvent } from '../pod/node-world.ts';
 import { startBuiltinContainer } from './builtin-container.ts';
 import { ContainerWorld } from './container-world.ts';
+import { type HostPort, hostPortMappings } from './host-port-mappings.ts';
 import type { PodAddressPool } from './pod-addresses.ts';
 import { type IssueToken, PodFiles } from './pod-files.ts';
 import type { PodWorld } from './pod-world.ts';
@@ -33,8 +34,15 @@ export interface KernelPodRuntimeOptions {
   readonly resources: NodeResources;
   readonly objects: PodObjects;
   readonly issueToken: IssueToken;
+  readonly hostPorts: HostPorts;
   readonly recordEvent: (pod: Pod, event: PodEvent) => void;
   readonly onError: (error: unknown) => void;
+}
+
+/** The ports of the node that lead to pods. */
+export interface HostPorts {
+  set(owner: string, mappings: readonly HostPort[]): Promise<void>;
+  delete(owner: string): Promise<void>;
 }
 
 /** Makes pods of network namespaces, processes and in-process servers. */
@@ -51,14 +59,12 @@ export class KernelPodRuntime implements PodRuntime {
       if (involved === 'pod') recordEvent(pod, { type: 'Warning', reason, message });
     }
     if (pod.spec?.hostNetwork === true)
-      return this.#sandbox(pod, network.netns, { podIPs: hostIPs, release: () => {} });
+      return this.#sandbox(pod, network.netns, { podIPs: hostIPs, release: async () => {} });
     const podIPs = addresses.allocate();
     try {
       const attached = network.attachPod({ name: netnsName(pod), addresses: podIPs });
-      const release = (): void => {
-        attached.detach();
-        addresses.release(podIPs);
-      };
+      await this.#openHostPorts(pod, attached);
+      const release = (): Promise<void> => this.#detach(pod, attached);
       return this.#sandbox(pod, attached.netns, { podIPs, release });
     } catch (error) {
       addresses.release(podIPs);
@@ -66,10 +72,28 @@ export class KernelPodRuntime implements PodRuntime {
     }
   }
 
+  async #openHostPorts(pod: Pod, attached: PodNetwork): Promise<void> {
+    const mappings = hostPortMappings(pod, attached.addresses);
+    if (mappings.length === 0) return;
+    try {
+      await this.#options.hostPorts.set(pod.metadata?.uid ?? '', mappings);
+    } catch (error) {
+      attached.detach();
+      throw error;
+    }
+  }
+
+  async #detach(pod: Pod, attached: PodNetwork): Promise<void> {
+    const { hostPorts, addresses } = this.#options;
+    attached.detach();
+    addresses.release(attached.addresses);
+    if (hostPortMappings(pod, attached.addresses).length > 0) await hostPorts.delete(pod.metadata?.uid ?? '');
+  }
+
   #sandbox(
     pod: Pod,
     netns: NetworkNamespace,
-    { podIPs, release }: { readonly podIPs: readonly string[]; readonly release: () => void },
+    { podIPs, release }: { readonly podIPs: readonly string[]; readonly release: () => Promise<void> },
   ): PodSandbox {
     const { directory, network, hostIPs, dns, resources: node, objects, issueToken, clock, onError } = this.#options;
     const hostname = podHostname(pod, network.name, dns.clusterDomain);
