@@ -4,7 +4,8 @@
 //   node bench/kernel-build.ts [rounds]
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Fabric, type PodAttachment } from '../src/kernel/topology.ts';
+import { Fabric } from '../src/kernel/topology/fabric.ts';
+import type { PodAttachment } from '../src/kernel/topology/plan.ts';
 import { planNode } from '../test/helpers/kernel-lab.ts';
 
 interface Timing {

@@ -6,7 +6,7 @@ import { inFreshNamespaces, inNamespacesOf } from './programs/private-namespaces
 import type { ProgramExit, ProgramSpec, RunningProgram } from './programs/program.ts';
 import { openPipeEnds, openTerminalEnds, type ProgramEnds } from './programs/program-ends.ts';
 
-export type { ProgramExit, ProgramMount, ProgramSandbox, ProgramSpec, RunningProgram } from './programs/program.ts';
+export type { ProgramSpec, RunningProgram } from './programs/program.ts';
 export { ProgramHome } from './programs/program-home.ts';
 
 // /proc can only be mounted from inside the new pid namespace, so the program's first act is to do it and become itself.

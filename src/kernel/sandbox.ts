@@ -11,8 +11,8 @@ import { keptPathsVariable } from './sandbox/prepare-sandbox.ts';
 import { readPrivileges } from './sandbox/privileges.ts';
 import { firstChild, processStartTime } from './sandbox/process-identity.ts';
 
-export { type JoinOptions, joinCommand } from './sandbox/join-command.ts';
-export { killSandbox, type SandboxIdentity } from './sandbox/kill-sandbox.ts';
+export { joinCommand } from './sandbox/join-command.ts';
+export { killSandbox } from './sandbox/kill-sandbox.ts';
 export { prepareSandbox } from './sandbox/prepare-sandbox.ts';
 export { processStartTime } from './sandbox/process-identity.ts';
 

@@ -19,8 +19,9 @@ import { readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { configureNewNamespace, type NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 import { bindUdp, connectTcp, listenTcp, udpSocket } from '../../src/kernel/sockets.ts';
+import { Fabric } from '../../src/kernel/topology/fabric.ts';
 import type { NodeNetwork } from '../../src/kernel/topology/node-network.ts';
-import { Fabric, type NodePlan, type PodAttachment } from '../../src/kernel/topology.ts';
+import type { NodePlan, PodAttachment } from '../../src/kernel/topology/plan.ts';
 
 export interface LabOptions {
   readonly nodes?: number;
@@ -39,7 +40,7 @@ export interface LabNode extends LabMember {
   readonly network: NodeNetwork;
 }
 
-export interface Endpoint {
+interface Endpoint {
   readonly host: string;
   readonly port: number;
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { listenTcp } from '../../../src/kernel/sockets.ts';
 import { readSysctl } from '../../../src/kernel/sysctl.ts';
-import { Fabric } from '../../../src/kernel/topology.ts';
+import { Fabric } from '../../../src/kernel/topology/fabric.ts';
 import { ask, createLab, type Lab, planNode } from '../../helpers/kernel-lab.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
 
