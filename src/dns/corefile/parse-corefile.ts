@@ -94,6 +94,7 @@ class CorefileParser {
 
   #keys(): readonly Token[] {
     const keys: Token[] = [];
+    // A comma says that another key follows, be it on the next line.
     let more = true;
     while (this.#at < this.#tokens.length && !this.#isBrace('{')) {
       const token = this.#tokens[this.#at]!;
@@ -102,6 +103,7 @@ class CorefileParser {
         continue;
       }
       if (!more && this.#startsLine()) return keys;
+      if (this.#isBrace('}')) throw configError(token, "unexpected '}'");
       this.#at++;
       more = token.text.endsWith(',');
       const text = more ? token.text.slice(0, -1) : token.text;

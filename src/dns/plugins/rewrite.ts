@@ -104,6 +104,12 @@ function rewriteRequest(request: DnsRequest, rules: readonly RewriteRule[], next
 
 async function revert(pending: Reply | Promise<Reply>, replyRules: readonly ReplyRule[]): Promise<Reply> {
   let reply = { ...(await pending), written: true };
-  for (const rule of [...replyRules].reverse()) reply = { ...(await rule(reply)), written: true };
+  try {
+    for (const rule of [...replyRules].reverse()) reply = { ...(await rule(reply)), written: true };
+  } catch (error) {
+    // A pattern may make a name too long or empty.
+    if (error instanceof RangeError) return bareReply('rewrite', Rcode.SERVFAIL, error.message);
+    throw error;
+  }
   return reply;
 }

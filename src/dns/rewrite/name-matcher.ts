@@ -57,7 +57,7 @@ export function regexReplacer(pattern: Token, to: string): (name: string) => str
   const expression = readRegExp(pattern);
   const groups = new RegExp(`${expression.source}|`).exec('')!.length - 1;
   const used = new Set([...to.matchAll(/\{(\d{1,3})\}/g)].map(([, group]) => group));
-  if (used.size > groups + 1) {
+  if (used.size > groups) {
     throw configError(pattern, `the replacement ${to} uses more groups than ${pattern.text} has`);
   }
   return (name) => {

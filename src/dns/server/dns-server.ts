@@ -33,6 +33,8 @@ export interface DnsServerOptions {
   readonly listen?: ListenOverride;
   readonly limits?: Partial<TcpLimits>;
   readonly version?: string;
+  /** Called when everything is closed. */
+  readonly onClosed?: () => Promise<void>;
 }
 
 /** A DNS server that behaves as CoreDNS with the same Corefile. Disposing it goes through lameduck; `kill` does not. */
@@ -109,6 +111,7 @@ export class DnsServer implements AsyncDisposable {
     await stopPlugins(this.#config);
     await Promise.all(this.#endpoints.map((endpoint) => endpoint[Symbol.asyncDispose]()));
     this.#endpoints = [];
+    await this.#options.onClosed?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

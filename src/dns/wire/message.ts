@@ -219,7 +219,7 @@ class MessageWriter {
       }
       if (known === undefined && this.#at < 0x4000) this.#names.set(rest, this.#at);
       const cut = labelEnd(rest);
-      const end = writeName(this.#bytes, this.#at, rest.slice(0, cut));
+      const end = cut === 0 ? -1 : writeName(this.#bytes, this.#at, rest.slice(0, cut));
       if (end === -1) throw new RangeError(`not a domain name: ${name}`);
       this.#at = end - 1;
       rest = rest.slice(cut + 1);

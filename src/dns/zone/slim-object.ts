@@ -13,12 +13,12 @@ const slims: Readonly<Record<string, Slim>> = {
 };
 
 /**
- * Keeps of an object what DNS reads: a Service as kubectl prints it is twenty times as large. The kind stays; an object of
- * another kind comes back as it is.
+ * Keeps of an object what DNS reads: a Service as kubectl prints it is many times as large. `kind` is for items of lists,
+ * which carry none; an object of a kind that DNS does not know comes back as it is.
  */
-export function slimObject<T extends KubeObject>(object: T): T {
-  const slim = slims[object.kind ?? ''];
-  return slim === undefined ? object : ({ kind: object.kind, ...slim(object) } as T);
+export function slimObject<T extends KubeObject>(object: T, kind = object.kind ?? ''): T {
+  const slim = slims[kind];
+  return slim === undefined ? object : ({ kind, ...slim(object) } as T);
 }
 
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
