@@ -37,7 +37,7 @@ export function encodeTransaction(transaction: Transaction, { check = false } = 
 }
 
 class TransactionEncoder {
-  readonly #w = new MessageWriter(65_536);
+  readonly #w = new MessageWriter(4096);
   readonly #transaction: Transaction;
   readonly #operations: (number | undefined)[] = [];
   #operation: number | undefined;

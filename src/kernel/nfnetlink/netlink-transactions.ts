@@ -4,14 +4,9 @@ import { TransactionError } from '../../netfilter/nftables/transaction-error.ts'
 import type { NftRunner } from '../../netfilter/runner.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { type EncodedTransaction, encodeTransaction } from './encode-transaction.ts';
+import { LentSocket } from './lent-socket.ts';
 import { listRemembered } from './list-remembered.ts';
-import {
-  isAcknowledgement,
-  type NftablesSocket,
-  type Refusal,
-  refusalOf,
-  withNftablesSocket,
-} from './nftables-socket.ts';
+import { isAcknowledgement, type NftablesSocket, type Refusal, refusalOf } from './nftables-socket.ts';
 import { readFingerprint } from './read-fingerprint.ts';
 
 /** What a runner can do that speaks netlink itself. */
@@ -22,7 +17,8 @@ export type NetlinkTransactions = Required<Pick<NftRunner, 'apply' | 'fingerprin
  * buffer may be, which only happens without privileges outside, goes in several parts and is then not atomic.
  */
 export function createNetlinkTransactions(netns: NetworkNamespace): NetlinkTransactions {
-  const ask = async <T>(use: (socket: NftablesSocket) => T): Promise<T> => withNftablesSocket(netns, use);
+  const lent = new LentSocket(netns);
+  const ask = async <T>(use: (socket: NftablesSocket) => T): Promise<T> => lent.use(use);
   return {
     apply: (transaction, { check = false } = {}) => ask((socket) => applyTo(socket, transaction, check)),
     fingerprint: (family, table, chains) => ask((socket) => readFingerprint(socket, { family, table, chains })),

@@ -36,12 +36,6 @@ const SO_SNDBUFFORCE = 32;
 const headerLength = 16;
 const replies = Buffer.alloc(65_536);
 
-/** Opens a netfilter netlink socket of `netns`, hands it to `use` and closes it. */
-export function withNftablesSocket<T>(netns: NetworkNamespace, use: (socket: NftablesSocket) => T): T {
-  using socket = new NftablesSocket(netns);
-  return use(socket);
-}
-
 /** A netfilter netlink socket of one network namespace. The kernel answers before `send` returns. */
 export class NftablesSocket implements Disposable {
   readonly netns: NetworkNamespace;

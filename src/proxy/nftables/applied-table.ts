@@ -1,4 +1,4 @@
-import { printElement, printRule } from '../../netfilter/nftables/print-rule.ts';
+import { printRule } from '../../netfilter/nftables/print-rule.ts';
 import type { Element } from '../../netfilter/nftables/rule.ts';
 import type { Chain, SetDeclaration } from '../../netfilter/nftables/table.ts';
 import type { Operation } from '../../netfilter/nftables/transaction.ts';
@@ -7,14 +7,21 @@ import type { SelectedPort } from '../facts/select-endpoints.ts';
 import { buildPortRules, type PortRules } from './build-port-rules.ts';
 import type { RuleContext, SharedElement } from './build-service-chain.ts';
 import { type BuiltTable, type DispatchOptions, dispatchOf } from './build-table.ts';
+import { compareElements, type ElementChanges, isSameElement } from './compare-elements.ts';
 import { type Comparison, compareNamed } from './compare-named.ts';
 import type { ElementClaims } from './element-claims.ts';
-import { endpointMap, setOf } from './shared-sets.ts';
+import { endpointMap, isEndpointMap, setOf } from './shared-sets.ts';
 
 /** What one ServicePort had and shall have. */
 export interface PortChange {
   readonly key: string;
   readonly after: SelectedPort | undefined;
+}
+
+interface ChangedRules {
+  readonly key: string;
+  readonly before: PortRules;
+  readonly after: PortRules;
 }
 
 const nothing: PortRules = { chains: [], affinitySets: [], elements: [] };
@@ -56,7 +63,7 @@ export class AppliedTable {
    * ServicePort that no rules can be made of; nothing is changed then.
    */
   change(changes: readonly PortChange[]): Operation[] {
-    const rules = changes.map(({ key, after }) => ({
+    const rules: ChangedRules[] = changes.map(({ key, after }) => ({
       key,
       before: this.#build(this.#ports.get(key)),
       after: this.#build(after),
@@ -98,10 +105,8 @@ export class AppliedTable {
   }
 
   // Compares what stands under each key before and after all claims of these ServicePorts have changed.
-  #changeElements(rules: readonly { readonly key: string; readonly before: PortRules; readonly after: PortRules }[]): {
-    readonly added: readonly SharedElement[];
-    readonly removed: readonly SharedElement[];
-  } {
+  #changeElements(rules: readonly ChangedRules[]): ElementChanges {
+    const changes: ElementChanges = { added: [], removed: [] };
     const stood = new Map<
       string,
       { readonly set: string; readonly key: string; readonly element: Element | undefined }
@@ -111,19 +116,27 @@ export class AppliedTable {
       if (!stood.has(id)) stood.set(id, { set, key, element: this.#claims.get(set, key) });
     };
     for (const { key: owner, before, after } of rules) {
-      for (const { set, element } of [...before.elements, ...after.elements]) touch(set, element.key);
-      for (const { set, element } of before.elements) this.#claims.remove(set, element.key, owner);
-      for (const { set, element } of after.elements) this.#claims.add(set, element, owner);
+      const { added, removed } = compareElements(before.elements, after.elements);
+      changes.added.push(...added.filter(({ set }) => isEndpointMap(set)));
+      changes.removed.push(...removed.filter(({ set }) => isEndpointMap(set)));
+      for (const { set, element } of removed) {
+        if (isEndpointMap(set)) continue;
+        touch(set, element.key);
+        this.#claims.remove(set, element.key, owner);
+      }
+      for (const { set, element } of added) {
+        if (isEndpointMap(set)) continue;
+        touch(set, element.key);
+        this.#claims.add(set, element, owner);
+      }
     }
-    const added: SharedElement[] = [];
-    const removed: SharedElement[] = [];
     for (const { set, key, element: before } of stood.values()) {
       const after = this.#claims.get(set, key);
-      if (before !== undefined && after !== undefined && printElement(before) === printElement(after)) continue;
-      if (before !== undefined) removed.push({ set, element: before });
-      if (after !== undefined) added.push({ set, element: after });
+      if (before !== undefined && after !== undefined && isSameElement(before, after)) continue;
+      if (before !== undefined) changes.removed.push({ set, element: before });
+      if (after !== undefined) changes.added.push({ set, element: after });
     }
-    return { added, removed };
+    return changes;
   }
 
   #elementOperations(kind: 'add-elements' | 'delete-elements', elements: readonly SharedElement[]): Operation[] {

@@ -97,8 +97,9 @@ function buildFrontends(selected: SelectedPort, objects: ServiceObjects): Shared
   ];
 }
 
+// An address may stand in two fields, and a map takes one element for it.
 function externalAddresses(port: ServicePort): readonly string[] {
-  return [...new Set([...port.externalIPs, ...port.loadBalancerVIPs])];
+  return [...new Set([...port.externalIPs, ...port.loadBalancerVIPs])].filter((ip) => ip !== port.clusterIP);
 }
 
 /** Where packets to an address go, and what becomes of those that no rule sent anywhere. */
@@ -139,7 +140,7 @@ function buildOutcome({ chain, verdict }: Outcome, key: string, sets: OutcomeSet
 }
 
 function buildFirewallElements(port: ServicePort, objects: ServiceObjects): SharedElement[] {
-  return port.loadBalancerVIPs.map((ip) => ({
+  return [...new Set(port.loadBalancerVIPs)].map((ip) => ({
     set: 'firewall-ips' satisfies SharedSetName,
     element: {
       key: `${ip} . ${port.protocol} . ${port.port}`,

@@ -10,7 +10,7 @@ import { ElementClaims } from './element-claims.ts';
 import { EndpointRanges } from './endpoint-ranges.ts';
 import { wordsOf } from './family-words.ts';
 import { TABLE } from './object-names.ts';
-import { endpointMap, sharedSets } from './shared-sets.ts';
+import { endpointMap, isEndpointMap, sharedSets } from './shared-sets.ts';
 
 /**
  * Up to this many ServicePorts a service chain lists its endpoints itself, as kube-proxy does. Beyond, the kernel's checks
@@ -48,16 +48,21 @@ export function buildClaimedTable({ family, node, ports }: ProxyState, options: 
   const chains = new Map(buildFixedChains(node).map((chain) => [chain.name, chain]));
   const affinitySets: SetDeclaration[] = [];
   const claims = new ElementClaims();
+  const endpoints = new Map<string, Map<string, Element>>();
   for (const key of [...ports.keys()].sort()) {
     const rules = buildPortRules(ports.get(key)!, { node, dispatch });
     for (const chain of rules.chains) chains.set(chain.name, chain);
     affinitySets.push(...rules.affinitySets);
-    for (const { set, element } of rules.elements) claims.add(set, element, key);
+    for (const { set, element } of rules.elements) {
+      if (isEndpointMap(set)) addElement(endpoints, set, element);
+      else claims.add(set, element, key);
+    }
   }
   const sets = [...fixedSets(node, dispatch.kind === 'shared' ? options.ranges.maps : 0), ...affinitySets];
   const fill = (set: SetDeclaration): NamedSet => ({
     ...set,
-    elements: set.name === 'nodeport-ips' ? nodePortElements(node) : claims.elementsOf(set.name),
+    elements:
+      endpoints.get(set.name) ?? (set.name === 'nodeport-ips' ? nodePortElements(node) : claims.elementsOf(set.name)),
   });
   const table: Table = {
     family: wordsOf(family).table,
@@ -80,6 +85,12 @@ function fixedSets(node: NodeNetwork, endpointMaps: number): SetDeclaration[] {
     ({ name }) => name !== 'nodeport-ips' || node.nodePortAddresses.kind === 'list',
   );
   return [...sets, ...Array.from({ length: endpointMaps }, (_, index) => endpointMap(node.family, index))];
+}
+
+function addElement(elements: Map<string, Map<string, Element>>, set: string, element: Element): void {
+  const ofSet = elements.get(set) ?? new Map<string, Element>();
+  elements.set(set, ofSet);
+  ofSet.set(element.key, element);
 }
 
 // Node ports on loopback addresses do not work in nftables mode, as in kube-proxy.

@@ -1,12 +1,13 @@
-/** Each range holds 2^24 numbers; a map holds 256 ranges, so that its keys fit 32 bits and its tree stays shallow. */
-const rangeWidth = 2 ** 24;
-const rangesPerMap = 256;
+// Each range holds 2^28 numbers and a map 16 ranges, so that its keys fill 32 bits. The kernel walks a whole interval map at
+// each commit that changes it, and the list of maps at each look-up by name: 16 is where both stay cheap at 10,000 Services.
+const rangeWidth = 2 ** 28;
+const rangesPerMap = 16;
 
 /**
- * How many numbers of a range are drawn from: divisible by everything up to 16, so that each of N endpoints gets exactly
- * the same share for small N and one that differs by less than N / 14,414,400 of itself otherwise.
+ * How many numbers of a range are drawn from: divisible by everything up to 22, so that each of N endpoints gets exactly
+ * the same share for small N and one that differs by less than N / 232,792,560 of itself otherwise.
  */
-export const DRAWN_NUMBERS = 14_414_400;
+export const DRAWN_NUMBERS = 232_792_560;
 
 /** Where the endpoints of one chain lie. */
 export interface EndpointRange {

@@ -62,6 +62,11 @@ export function setOf(family: Family, name: string): SetDeclaration {
   return shared ?? endpointMap(family, Number(name.slice(endpointMapPrefix.length)));
 }
 
+/** True for the maps of endpoints, where every key has one ServicePort that may want it. */
+export function isEndpointMap(name: string): boolean {
+  return name.startsWith(endpointMapPrefix);
+}
+
 /** A map of many endpoints: number > address . port. ServicePorts own ranges of the numbers; see endpoint-ranges.ts. */
 export function endpointMap(family: Family, index: number): SetDeclaration {
   return {

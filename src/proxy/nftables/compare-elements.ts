@@ -1,0 +1,33 @@
+import { printVerdict } from '../../netfilter/nftables/print-rule.ts';
+import type { Element } from '../../netfilter/nftables/rule.ts';
+import type { SharedElement } from './build-service-chain.ts';
+
+/** Elements that come and go. One that changes does both. */
+export interface ElementChanges {
+  readonly added: SharedElement[];
+  readonly removed: SharedElement[];
+}
+
+/** Compares the elements that one ServicePort wants before and after a change; most of them stay. */
+export function compareElements(before: readonly SharedElement[], after: readonly SharedElement[]): ElementChanges {
+  const added: SharedElement[] = [];
+  const old = new Map(before.map((shared) => [textOf(shared), shared]));
+  for (const shared of after) {
+    if (!old.delete(textOf(shared))) added.push(shared);
+  }
+  return { added, removed: [...old.values()] };
+}
+
+/** True for elements of one key that mean the same. */
+export function isSameElement(a: Element, b: Element): boolean {
+  return a === b || (valueText(a) === valueText(b) && a.comment === b.comment);
+}
+
+function textOf({ set, element }: SharedElement): string {
+  return `${set} ${element.key} ${valueText(element)} ${element.comment ?? ''}`;
+}
+
+function valueText({ value }: Element): string {
+  if (value === undefined) return '';
+  return typeof value === 'string' ? value : printVerdict(value);
+}
