@@ -47,6 +47,7 @@ export class EventRecorder implements Disposable {
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
+    this.#serial = firstSerial(options.component, options.host);
   }
 
   /** Records that something happened to `object`; returns at once. */
@@ -141,4 +142,11 @@ export class EventRecorder implements Disposable {
     const oldest = this.#written.keys().next();
     if (this.#written.size > REMEMBERED && !oldest.done) this.#written.delete(oldest.value);
   }
+}
+
+// Several components tell of one object within a millisecond: each counts from somewhere else, lest two events get one name.
+function firstSerial(component: string, host = ''): number {
+  let hash = 0;
+  for (const character of `${component}/${host}`) hash = (hash * 31 + character.charCodeAt(0)) % 1_000_000;
+  return hash;
 }

@@ -11,8 +11,10 @@ import type {
   LogOptions,
   ProcessStreams,
 } from '../kube/kubelet-connection.ts';
+import type { NodeRequest, NodeResponse } from '../kube/node-proxy.ts';
 import type { NodeDns } from '../kube/resolv-conf.ts';
 import { type KubeObject, resources } from '../kube/resources.ts';
+import { ApiStatusError } from '../kube/status.ts';
 import type { BuiltinImage } from './images/builtin-image.ts';
 import { builtinImages } from './images/builtin-images.ts';
 import { ImageStore } from './images/image-store.ts';
@@ -24,6 +26,7 @@ import { PodsByNode } from './pod/pods-by-node.ts';
 import { StatusWriter } from './pod/status-writer.ts';
 import { Turnstile } from './pod/turnstile.ts';
 import type { IssueToken } from './runtime/pod-files.ts';
+import { answerKubeletApi } from './stream/kubelet-api.ts';
 import { PodStreams } from './stream/pod-streams.ts';
 
 export interface KubeletsOptions {
@@ -126,6 +129,13 @@ export class Kubelets implements KubeletConnection, AsyncDisposable {
 
   portForward(pod: Pod, port: number): Promise<Duplex> {
     return this.#streams.portForward(pod, port);
+  }
+
+  /** Answers a request to a kubelet's own HTTP interface; rejects with ApiStatusError NotFound when there is no such node. */
+  async request(nodeName: string, request: NodeRequest): Promise<NodeResponse> {
+    const kubelet = this.#kubelets.get(nodeName);
+    if (kubelet === undefined) throw new ApiStatusError('NotFound', `nodes "${nodeName}" not found`);
+    return answerKubeletApi(kubelet, request);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -68,7 +68,6 @@ export function buildNodeStatus(facts: NodeFacts, previous: NodeStatus | undefin
     allocatable: resources,
     capacity: resources,
     conditions: buildConditions(previous, now),
-    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: {
       architecture: machine.architecture,
       bootID: machine.bootID,
