@@ -55,9 +55,16 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   stack.use(network.fabric);
   onStep(`network of ${plan.nodes.length} nodes`);
 
+  health.add('API server');
   const late: { kubelets?: Kubelets } = {};
   const controlPlane = stack.use(
-    await startControlPlane({ spec, plan, network, kubelet: () => present(late.kubelets) }),
+    await startControlPlane({
+      spec,
+      plan,
+      network,
+      kubelet: () => present(late.kubelets),
+      onError: (error) => health.failed('API server', error, true),
+    }),
   );
   const informers = stack.use(new SharedInformers(controlPlane.client('informers'), systemClock));
   const parts: Parts = { spec, plan, network, health, controlPlane, informers };

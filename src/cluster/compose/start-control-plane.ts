@@ -13,6 +13,7 @@ import type { StartSpec } from '../start-spec.ts';
 import { KUBERNETES_VERSION } from '../version.ts';
 import type { FindType } from './apply-manifests.ts';
 import type { ClusterNetwork } from './build-network.ts';
+import { reachFrom } from './reach-into-network.ts';
 import { systemClock } from './system-clock.ts';
 
 /** Descriptor of the listening socket of the host that the launcher handed over. */
@@ -25,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly network: ClusterNetwork;
   /** The kubelets, which need the API themselves: asked for when the API opens. */
   readonly kubelet: () => KubeletConnection;
+  /** Told of failures that nobody else hears of. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** The store and the API server of a cluster. */
@@ -46,7 +49,7 @@ export interface ControlPlane extends AsyncDisposable {
 
 /** Makes the API server of a cluster on a store in memory; it answers in process at once, over HTTP after `listen`. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { spec, plan, network, kubelet } = options;
+  const { spec, plan, network, kubelet, onError } = options;
   const store = new MemoryStore({ clock: systemClock });
   const server = await createApiServer({
     store,
@@ -56,7 +59,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     get kubelet() {
       return kubelet();
     },
+    proxy: reachFrom(network.fabric.root),
     gitVersion: KUBERNETES_VERSION,
+    onError,
   });
   const {
     ca,
