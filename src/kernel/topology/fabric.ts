@@ -2,6 +2,7 @@ import { TowtankError } from '../../errors/towtank-error.ts';
 import { awaitCarrier } from '../netlink/await-carrier.ts';
 import { links } from '../netlink/links.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
+import { checkPlan } from './check-plan.ts';
 import { NodeNetwork, unknownNode } from './node-network.ts';
 import {
   buildFabric,
@@ -63,8 +64,9 @@ export class Fabric implements AsyncDisposable {
     return this.addNodes([plan])[0]!;
   }
 
-  /** Makes several nodes at once, which saves visits to each for the routes to the others. */
+  /** Makes several nodes at once, which saves visits to each for the routes to the others. Throws ERR_INVALID_ADDRESS first of all. */
   addNodes(plans: readonly NodePlan[]): readonly NodeNetwork[] {
+    for (const plan of plans) checkPlan(plan);
     const before = [...this.#nodes.values()];
     const added: NodeNetwork[] = [];
     try {
@@ -87,14 +89,18 @@ export class Fabric implements AsyncDisposable {
     const node = this.#nodes.get(name);
     if (node === undefined) throw unknownNode(name);
     this.#nodes.delete(name);
-    for (const other of this.#nodes.values()) links.apply(other.netns, buildRemovalOf(node.plan));
-    links.apply(this.root, buildRootRoutes(node.plan, 'deleteRoute'));
-    this.#unplug(name);
-    node.delete();
+    try {
+      for (const other of this.#nodes.values()) links.apply(other.netns, buildRemovalOf(node.plan));
+      links.apply(this.root, buildRootRoutes(node.plan, 'deleteRoute'));
+      this.#unplug(name);
+    } finally {
+      node.delete();
+    }
   }
 
   /** Makes a machine on the fabric that is no part of the cluster: it knows nodes and announced addresses, no pods or Services. */
   addOutsideClient(plan: OutsideClientPlan): NetworkNamespace {
+    checkPlan({ ...plan, podCIDRs: [] });
     const netns = NetworkNamespace.create(plan.name);
     try {
       this.#plug(netns, plan);

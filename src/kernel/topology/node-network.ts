@@ -5,6 +5,7 @@ import type { AddressOperation } from '../netlink/operations.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
 import { hostPrefix, isV6 } from './addresses.ts';
 import { Announcer } from './announcement.ts';
+import { checkHost, checkPlan } from './check-plan.ts';
 import { macOfNode } from './node-operations.ts';
 import type { NodePlan, PodAttachment, PodPlan } from './plan.ts';
 import { buildBridgePod, buildPtpPod, type PodOperations } from './pod-operations.ts';
@@ -49,6 +50,7 @@ export class NodeNetwork {
 
   /** Makes a pod's namespace and connects it. Throws ERR_SYSCALL (EEXIST) when the name is taken; nothing is left then. */
   attachPod({ name, addresses }: PodPlan): PodNetwork {
+    checkPlan({ name, addresses, podCIDRs: [] });
     const netns = NetworkNamespace.create(name);
     const build = this.#attachment === 'ptp' ? buildPtpPod : buildBridgePod;
     try {
@@ -71,6 +73,7 @@ export class NodeNetwork {
    * Whoever announced it before must withdraw it.
    */
   announce(address: string): void {
+    checkHost(address);
     if (!this.#announced.has(address)) links.apply(this.netns, [announcedAddress('addAddress', address)]);
     this.#announced.add(address);
     this.#announcer.announce(address);

@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TowtankError } from '../../../src/errors/towtank-error.ts';
 import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { listenTcp } from '../../../src/kernel/sockets.ts';
 import { readSysctl } from '../../../src/kernel/sysctl.ts';
@@ -177,4 +180,54 @@ describe.each([
     expect(await ask(client, { host: address, port: 80 })).toEqual({ failure: 'ECONNREFUSED' });
     server.close();
   });
+});
+
+it('whatever a plan says, a node or pod is made whole or not at all', async () => {
+  await using _ = leakCheck();
+  await using fabric = Fabric.create({
+    name: 'fabric0',
+    addresses: ['172.18.0.1/16', 'fc00:f853:ccd:e793::1/64'],
+    cni: 'ptp',
+  });
+  const node = fabric.addNode(planNode(1));
+  const oddities = [
+    '',
+    '/',
+    '10.0.0.1/99',
+    '::',
+    '::1/128',
+    '127.0.0.1/8',
+    '0.0.0.0/0',
+    '255.255.255.255/32',
+    'ff02::1/64',
+    'a\0b',
+  ];
+  const address = fc.oneof(
+    fc.constantFrom(...oddities),
+    fc.ipV4().map((ip) => `${ip}/24`),
+    fc.ipV6(),
+    fc.string(),
+  );
+  const name = fc.oneof(fc.string(), fc.constantFrom('node-1', '../x', 'lo', 'x'.repeat(300)));
+  const addresses = fc.array(address, { maxLength: 3 });
+  fc.assert(
+    fc.property(name, addresses, addresses, (called, own, ranges) => {
+      const attempts = [
+        () => fabric.addNode({ name: called, addresses: own, podCIDRs: ranges }) && fabric.removeNode(called),
+        () => node.attachPod({ name: called, addresses: own }).detach(),
+        () => void fabric.addOutsideClient({ name: called, addresses: own }),
+      ];
+      for (const attempt of attempts) {
+        try {
+          attempt();
+        } catch (error) {
+          expect(error).toBeInstanceOf(TowtankError);
+        }
+      }
+      expect([...fabric.nodes.keys()]).toEqual(['node-1']);
+      expect(node.pods.size).toBe(0);
+      expect(readdirSync('/run/netns').sort()).toEqual(['node-1', ...fabric.clients.keys()].sort());
+    }),
+    { numRuns: 150 },
+  );
 });

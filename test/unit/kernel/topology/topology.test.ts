@@ -3,6 +3,7 @@ import type { LinkOperation } from '../../../../src/kernel/netlink/operations.ts
 import type { NetworkNamespace } from '../../../../src/kernel/network-namespace.ts';
 import { firstAddress, hostPrefix, sameFamily } from '../../../../src/kernel/topology/addresses.ts';
 import { buildGratuitousArp, buildNeighbourAdvertisement } from '../../../../src/kernel/topology/announcement.ts';
+import { checkPlan } from '../../../../src/kernel/topology/check-plan.ts';
 import { linkLocalAddress, nodeMac, podMac } from '../../../../src/kernel/topology/mac-address.ts';
 import {
   buildMachine,
@@ -94,6 +95,22 @@ describe('a pod', () => {
       { address: 'fd00:1::5/64' },
     ]);
     expect(only(operations.pod, 'addRoute')).toMatchObject([{ gateway: '10.244.1.1' }, { gateway: 'fd00:1::1' }]);
+  });
+});
+
+describe('a plan', () => {
+  it.each(['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255', '::', '::1', 'ff02::1', 'fe80', '10.0.0.1/40'])(
+    '%s is no address of a machine',
+    (address) => {
+      const plan = { name: 'node', addresses: [address], podCIDRs: [] };
+      expect(() => checkPlan(plan)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ADDRESS' }));
+    },
+  );
+
+  it('has at most one address and one range of a family', () => {
+    expect(() => checkPlan(node)).not.toThrow();
+    expect(() => checkPlan({ ...node, addresses: ['10.0.0.1/8', '10.0.0.2/8'] })).toThrow(/more than one of a family/);
+    expect(() => checkPlan({ ...node, podCIDRs: ['fd00:1::/64', 'fd00:2::/64'] })).toThrow(/more than one of a family/);
   });
 });
 
