@@ -42,12 +42,10 @@ export class EventRecorder implements Disposable {
   #timer: Disposable | undefined;
   #busy = false;
   #closed = false;
-  /** Shared by all recorders of the process: two of them may tell of objects with one name in one millisecond. */
-  static #serial = 0;
+  #serial: number;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
-    this.#serial = firstSerial(options.component, options.host);
   }
 
   /** Records that something happened to `object`; returns at once. */
@@ -70,7 +68,7 @@ export class EventRecorder implements Disposable {
     const { name = '', namespace, uid, resourceVersion } = object.metadata ?? {};
     const now = this.#options.clock.now();
     const { component, host } = this.#options;
-    const serial = (BigInt(now) * 1_000_000n + BigInt(EventRecorder.#serial++ % 1_000_000)).toString(16);
+    const serial = (BigInt(now) * 1_000_000n + BigInt(this.#serial++ % 1_000_000)).toString(16);
     return {
       metadata: { name: `${name}.${serial}`, namespace: namespace ?? 'default' },
       involvedObject: {
@@ -142,11 +140,4 @@ export class EventRecorder implements Disposable {
     const oldest = this.#written.keys().next();
     if (this.#written.size > REMEMBERED && !oldest.done) this.#written.delete(oldest.value);
   }
-}
-
-// Several components tell of one object within a millisecond: each counts from somewhere else, lest two events get one name.
-function firstSerial(component: string, host = ''): number {
-  let hash = 0;
-  for (const character of `${component}/${host}`) hash = (hash * 31 + character.charCodeAt(0)) % 1_000_000;
-  return hash;
 }
