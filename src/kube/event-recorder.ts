@@ -34,6 +34,10 @@ interface Pending {
 
 const REMEMBERED = 4096;
 
+// Shared by all recorders of the process, so that two events of one millisecond differ. Not a private static of the class: V8
+// loses those of functions that it compiles late from a code cache.
+let count = 0;
+
 /** Writes core/v1 Events in the background, as client-go's recorder: a repeated one raises the count of the first. */
 export class EventRecorder implements Disposable {
   readonly #options: EventRecorderOptions;
