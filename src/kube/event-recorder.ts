@@ -34,8 +34,10 @@ interface Pending {
 
 const REMEMBERED = 4096;
 
-// Shared by all recorders of the process, so that two events of one millisecond differ. Not a private static of the class: V8
-// loses those of functions that it compiles late from a code cache.
+// Of the whole process: two components may tell of objects with one name in one millisecond.
+let serials = 0;
+
+// Shared by all recorders of the process, so that two events of one millisecond differ.
 let count = 0;
 
 /** Writes core/v1 Events in the background, as client-go's recorder: a repeated one raises the count of the first. */
@@ -46,7 +48,6 @@ export class EventRecorder implements Disposable {
   #timer: Disposable | undefined;
   #busy = false;
   #closed = false;
-  #serial: number;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ export class EventRecorder implements Disposable {
     const { name = '', namespace, uid, resourceVersion } = object.metadata ?? {};
     const now = this.#options.clock.now();
     const { component, host } = this.#options;
-    const serial = (BigInt(now) * 1_000_000n + BigInt(this.#serial++ % 1_000_000)).toString(16);
+    const serial = (BigInt(now) * 1_000_000n + BigInt(count++ % 1_000_000)).toString(16);
     return {
       metadata: { name: `${name}.${serial}`, namespace: namespace ?? 'default' },
       involvedObject: {
