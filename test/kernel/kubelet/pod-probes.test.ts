@@ -1,6 +1,10 @@
+import { createServer } from 'node:http2';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import type { Pod } from '../../../src/kube/generated/types.ts';
+import type { BuiltinImage } from '../../../src/kubelet/images/builtin-image.ts';
+import { BuiltinProgram } from '../../../src/kubelet/images/serving/builtin-program.ts';
+import { serveTcp } from '../../../src/kubelet/images/serving/listen.ts';
 import { createKubeletLab, isReady } from '../../helpers/kubelet-lab.ts';
 
 beforeAll(() => void NetworkNamespace.current());
@@ -11,13 +15,14 @@ const restarts = ({ status }: Pod): number => status?.containerStatuses?.[0]?.re
 describe('probes', () => {
   test('an HTTP readiness probe makes a pod Ready, and takes it back', async () => {
     await using lab = await createKubeletLab();
-    const flag = '/dev/shm/ready';
     const pod = await lab.run({
-      args: ['netexec'],
-      readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, ...every },
+      args: ['netexec', '--delay-shutdown=5'],
+      readinessProbe: { httpGet: { path: '/readyz', port: 8080 }, ...every },
     });
-    expect(await lab.logs(pod)).toContain('GET /healthz');
-    expect(flag).toBeDefined();
+    expect(await lab.logs(pod)).toContain('GET /readyz');
+    await lab.delete(pod, 3);
+    await lab.until(pod, (current) => !isReady(current));
+    await lab.untilEvent(pod, 'Unhealthy Readiness probe failed: HTTP probe failed with statuscode: 503');
   });
 
   test('an exec readiness probe follows the file that it looks for', async () => {
@@ -65,6 +70,45 @@ describe('probes', () => {
     expect(starting.status?.containerStatuses?.[0]).toMatchObject({ started: false, ready: false, restartCount: 0 });
     await lab.exec(pod, ['touch', '/started-flag']);
     await lab.until(pod, (current) => restarts(current) === 1);
+  });
+
+  test('a gRPC probe asks for the health of a service', async () => {
+    const status = { web: 2 };
+    const image: BuiltinImage = {
+      names: ['grpc-server'],
+      summary: 'A gRPC health service.',
+      programs: [],
+      entrypoint: 'own',
+      start: ({ netns }) => {
+        const program = new BuiltinProgram();
+        const server = createServer();
+        server.on('stream', (stream) => {
+          stream.once('data', (frame: Buffer) => {
+            const service = frame.subarray(7).toString();
+            const answer = Buffer.from([0, 0, 0, 0, 2, 0x08, service === 'web' ? status.web : 3]);
+            stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+            stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+            stream.end(answer);
+          });
+        });
+        program.hold(serveTcp(netns, { port: 5000 }, (socket) => void server.emit('connection', socket)));
+        return program;
+      },
+    };
+    await using lab = await createKubeletLab({ images: [image] });
+    const probed = (service: string) => ({
+      image: 'grpc-server',
+      readinessProbe: { grpc: { port: 5000, service }, ...every },
+    });
+    const pod = await lab.create(probed('web'));
+    await lab.untilEvent(pod, 'Unhealthy Readiness probe failed: service unhealthy (responded with "NOT_SERVING")');
+    status.web = 1;
+    await lab.until(pod, isReady);
+    const unknown = await lab.create(probed('other'));
+    await lab.untilEvent(
+      unknown,
+      'Unhealthy Readiness probe failed: service unhealthy (responded with "SERVICE_UNKNOWN")',
+    );
   });
 
   test('an HTTP failure tells the status, a slow answer the timeout', async () => {
