@@ -18,6 +18,7 @@ import { ProxyMetrics } from './metrics/proxy-metrics.ts';
 import { type ProxySysctl, prepareKernel } from './prepare-kernel.ts';
 import type { ProxyLog } from './proxy-log.ts';
 import { QuarantineReports } from './quarantine-reports.ts';
+import { type ServiceWarning, serviceWarnings } from './service-events.ts';
 import type { ServiceFactsFeed } from './service-facts-feed.ts';
 
 export interface ProxyOptions {
@@ -74,7 +75,7 @@ class ProxyServer implements Proxy {
   readonly #options: ProxyOptions;
   readonly #config: ProxyConfig;
   readonly #metrics: ProxyMetrics;
-  readonly #recorder: EventRecorder;
+  readonly #warn: ServiceWarning;
   readonly #nodes: Informer<Node>;
   readonly #families: readonly Family[];
   readonly #quarantine: QuarantineReports;
@@ -93,10 +94,9 @@ class ProxyServer implements Proxy {
     this.health = new HealthState(clock, 2 * this.#config.syncPeriodMs);
     this.#metrics = new ProxyMetrics(this.#config.mode, this.#families);
     const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
-    this.#recorder = this.#resources.use(
-      new EventRecorder({ client, clock, component: 'kube-proxy', host: nodeName, onError }),
-    );
-    this.#quarantine = new QuarantineReports({ recorder: this.#recorder, nodeName, log });
+    const recorder = new EventRecorder({ client, clock, component: 'kube-proxy', host: nodeName, onError });
+    this.#warn = serviceWarnings(this.#resources.use(recorder), options.informers);
+    this.#quarantine = new QuarantineReports({ warn: this.#warn, nodeName, log });
     this.#nodes = options.informers.for(resources.nodes);
   }
 
@@ -201,7 +201,7 @@ class ProxyServer implements Proxy {
         facts: this.#options.services.facts,
         families: this.#families,
         nodeName: this.#options.nodeName,
-        recorder: this.#recorder,
+        warn: this.#warn,
         isProxyHealthy: () => health.live.healthy,
         addresses: () => this.#families.map((family) => this.#buildNode(family)?.nodePortAddresses),
         listen,

@@ -1,11 +1,11 @@
-import type { EventRecorder } from '../kube/event-recorder.ts';
-import { resources } from '../kube/resources.ts';
 import type { Family } from '../netfilter/runner.ts';
+import { serviceOfKey } from './facts/service-port-name.ts';
 import type { QuarantinedPort } from './proxy-backend.ts';
 import type { ProxyLog } from './proxy-log.ts';
+import type { ServiceWarning } from './service-events.ts';
 
 export interface QuarantineReportsOptions {
-  readonly recorder: EventRecorder;
+  readonly warn: ServiceWarning;
   readonly nodeName: string;
   readonly log: (entry: ProxyLog) => void;
 }
@@ -27,13 +27,10 @@ export class QuarantineReports {
   }
 
   #tell({ key, cause }: QuarantinedPort): void {
-    const { recorder, nodeName, log } = this.#options;
-    const [namespace = '', rest = ''] = key.split('/');
-    const [name = ''] = rest.split(':');
+    const { warn, nodeName, log } = this.#options;
     const why = cause instanceof Error ? cause.message : String(cause);
     const message = `node ${nodeName} cannot write the rules of ${key}: ${why}`;
-    const object = { metadata: { namespace, name } };
-    recorder.record(resources.services, object, { type: 'Warning', reason: 'FailedToWriteRules', message });
+    warn(serviceOfKey(key), { reason: 'FailedToWriteRules', message });
     log({ level: 'error', message, error: cause });
   }
 }

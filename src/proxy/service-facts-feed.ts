@@ -1,6 +1,8 @@
+import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { SharedInformers } from '../kube/informers.ts';
 import { resources } from '../kube/resources.ts';
 import { ServiceFacts, type ServiceFactsOptions } from './facts/service-facts.ts';
+import { serviceWarnings } from './service-events.ts';
 
 /** The facts of a cluster, kept by informers: made once and given to every proxy of the process. */
 export interface ServiceFactsFeed {
@@ -16,11 +18,20 @@ export interface ServiceFactsFeed {
 export interface ServiceFactsFeedOptions extends ServiceFactsOptions {
   /** Informers without selector are shared with the rest of the process; labels that exclude objects are looked at here. */
   readonly informers: SharedInformers;
+  /** Makes an Event of each value that had to be skipped. */
+  readonly recorder?: EventRecorder;
 }
 
 /** Connects ServiceFacts with the informers. The informers' owner closes them. */
-export function feedServiceFacts({ informers, ...options }: ServiceFactsFeedOptions): ServiceFactsFeed {
-  const facts = new ServiceFacts(options);
+export function feedServiceFacts({ informers, recorder, ...options }: ServiceFactsFeedOptions): ServiceFactsFeed {
+  const warn = recorder && serviceWarnings(recorder, informers);
+  const facts = new ServiceFacts({
+    ...options,
+    onProblem: (problem) => {
+      warn?.(problem.service, problem);
+      options.onProblem?.(problem);
+    },
+  });
   const services = informers.for(resources.services).onChange(({ key, current }) => facts.setService(key, current));
   const slices = informers.for(resources.endpointSlices).onChange(({ key, current }) => facts.setSlice(key, current));
   const listeners = new Set<() => void>();

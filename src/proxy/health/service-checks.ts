@@ -1,8 +1,7 @@
-import type { EventRecorder } from '../../kube/event-recorder.ts';
-import { resources } from '../../kube/resources.ts';
 import type { Family } from '../../netfilter/runner.ts';
 import type { NodePortAddresses } from '../facts/node-network.ts';
 import type { ServiceFacts } from '../facts/service-facts.ts';
+import type { ServiceWarning } from '../service-events.ts';
 import { type Listen, type PlainResponse, serveHttp } from './http-listener.ts';
 import { countLocalReady, healthCheckPorts } from './local-ready.ts';
 import { ServiceHealth } from './service-health.ts';
@@ -11,7 +10,7 @@ export interface ServiceChecksOptions {
   readonly facts: ServiceFacts;
   readonly families: readonly Family[];
   readonly nodeName: string;
-  readonly recorder: EventRecorder;
+  readonly warn: ServiceWarning;
   readonly isProxyHealthy: () => boolean;
   /** Node port addresses of each family, in the order of `families`. */
   readonly addresses: () => readonly (NodePortAddresses | undefined)[];
@@ -68,11 +67,9 @@ export class ServiceChecks implements Disposable {
   }
 
   #failed(service: string, port: number, error: unknown): void {
-    const { nodeName, recorder } = this.#options;
-    const [namespace = '', name = ''] = service.split('/');
+    const { nodeName, warn } = this.#options;
     const why = error instanceof Error ? error.message : String(error);
     const message = `node ${nodeName} failed to start healthcheck ${JSON.stringify(service)} on port ${port}: ${why}`;
-    const reason = 'FailedToStartServiceHealthcheck';
-    recorder.record(resources.services, { metadata: { namespace, name } }, { type: 'Warning', reason, message });
+    warn(service, { reason: 'FailedToStartServiceHealthcheck', message });
   }
 }

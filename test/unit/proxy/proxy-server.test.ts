@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { EventRecorder } from '../../../src/kube/event-recorder.ts';
 import { SharedInformers } from '../../../src/kube/informers.ts';
 import { resources } from '../../../src/kube/resources.ts';
 import type { ProxyConfig } from '../../../src/proxy/config/proxy-config.ts';
@@ -22,7 +23,9 @@ async function start(config: Partial<ProxyConfig> = {}, client = new FakeKubeCli
   const informers = stack.use(new SharedInformers(client, clock));
   const kernel = new FakeIptables();
   const log: ProxyLog[] = [];
-  const services = feedServiceFacts({ informers });
+  const onError = (error: unknown): void => expect.unreachable(String(error));
+  const recorder = stack.use(new EventRecorder({ client, clock, component: 'kube-proxy', onError }));
+  const services = feedServiceFacts({ informers, recorder });
   const proxy = stack.use(
     await startProxy({
       client,
@@ -114,6 +117,7 @@ describe('a proxy', () => {
     await proxy.synced;
     expect(await kernel.save('ipv4')).toContain('--to-destination 10.244.0.2:8080');
     const events = client.all(resources.events);
+    expect(events[0]?.involvedObject.uid).toBe(client.peek(resources.services, 'default/bad')?.metadata?.uid);
     expect(events.map(({ reason, involvedObject }) => [reason, involvedObject.name])).toEqual([
       ['FailedToWriteRules', 'bad'],
     ]);
@@ -121,6 +125,21 @@ describe('a proxy', () => {
     await clock.step(1000);
     expect(client.all(resources.events)).toHaveLength(1);
     expect(client.all(resources.events)[0]?.count).toBe(1);
+  });
+
+  it('tells of addresses that had to be skipped, at the Service', async () => {
+    const { client, clock, proxy } = await start();
+    client.put(resources.services, web);
+    const endpoints = [buildEndpoint(), buildEndpoint({ ip: 'fd00::2' }), buildEndpoint({ ip: 'nonsense' })];
+    client.put(resources.endpointSlices, buildEndpointSlice({ endpoints }));
+    await clock.step(1000);
+    await proxy.synced;
+    expect(
+      client
+        .all(resources.events)
+        .map(({ reason }) => reason)
+        .sort(),
+    ).toEqual(['InvalidEndpointAddress', 'KubeProxyIncorrectIPVersion']);
   });
 
   it('follows its node: zone, addresses, taint', async () => {
