@@ -34,9 +34,6 @@ interface Pending {
 
 const REMEMBERED = 4096;
 
-// Of the whole process: two components may tell of objects with one name in one millisecond.
-let serials = 0;
-
 // Shared by all recorders of the process, so that two events of one millisecond differ.
 let count = 0;
 
