@@ -1,7 +1,6 @@
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock, Random } from '../kube/clock.ts';
 import type { SharedInformers } from '../kube/informers.ts';
-import { ensureBootstrapObjects } from './bootstrap/ensure-objects.ts';
 import { builtinKinds } from './builtin-kinds.ts';
 import type { ControllersConfig } from './config.ts';
 import { startCronJobController } from './cron-job/cron-job-controller.ts';
@@ -25,6 +24,7 @@ import { startTaintEvictionController } from './node-lifecycle/taint-eviction-co
 import { startPodGarbageCollector } from './pod-gc/pod-gc-controller.ts';
 import { startReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { startRootCAPublisher, startServiceAccountController } from './service-account/per-namespace-controllers.ts';
+import { ensureServiceCIDR } from './service-cidr/ensure-service-cidr.ts';
 import { startStatefulSetController } from './stateful-set/stateful-set-controller.ts';
 
 export interface ControllersOptions {
@@ -38,8 +38,8 @@ export interface ControllersOptions {
 }
 
 /**
- * Starts all controllers; resolves when the objects that every cluster has are there and the first lists are in. Rejects
- * with UserError for address ranges that cannot be used, and with what the client says when it cannot write.
+ * Starts all controllers; resolves when the first lists are in. Rejects with UserError for address ranges that cannot be used,
+ * and with what the client says when it cannot write.
  */
 export async function startControllers(options: ControllersOptions): Promise<AsyncDisposable> {
   const { client, informers, clock, config } = options;
@@ -50,7 +50,7 @@ export async function startControllers(options: ControllersOptions): Promise<Asy
     for (const controller of running) controller[Symbol.dispose]();
   };
   try {
-    await ensureBootstrapObjects(client, config.serviceCIDRs, clock.now());
+    await ensureServiceCIDR(client, config.serviceCIDRs, clock.now());
     await informers.start();
   } catch (error) {
     stop();

@@ -1,7 +1,7 @@
 import { familyOf } from '../../ipam/address.ts';
 import type { Endpoint, EndpointSlicePort, Node, Pod, Service } from '../../kube/generated/types.ts';
 import { isPodReady, isPodTerminating } from '../pods/pod-facts.ts';
-import { endpointHostname, isEndpoint, podIPsOf, targetPortOf } from '../pods/service-endpoints.ts';
+import { endpointHostname, isEndpoint, podAddressesOf, targetPortOf } from '../pods/service-endpoints.ts';
 
 /** Endpoints that share their ports, and so may share slices. */
 export interface EndpointGroup {
@@ -58,7 +58,7 @@ function portsOf({ spec }: Service, pod: Pod): readonly EndpointSlicePort[] {
 }
 
 function endpointOf(pod: Pod, { service, nodeOf }: EndpointFacts, addressType: string): Endpoint | undefined {
-  const addresses = podIPsOf(pod).filter((ip) => familyOf(ip) === addressType);
+  const addresses = podAddressesOf(pod).flatMap(({ ip, family }) => (family === addressType ? [ip] : []));
   if (addresses.length === 0) return undefined;
   const nodeName = pod.spec?.nodeName;
   const node = nodeName ? nodeOf(nodeName) : undefined;

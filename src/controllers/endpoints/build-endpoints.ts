@@ -1,7 +1,7 @@
 import { familyOf } from '../../ipam/address.ts';
 import type { EndpointAddress, EndpointSubset, Endpoints, Pod, Service } from '../../kube/generated/types.ts';
 import { isPodReady, isPodTerminating } from '../pods/pod-facts.ts';
-import { endpointHostname, isEndpoint, podIPsOf, targetPortOf } from '../pods/service-endpoints.ts';
+import { endpointHostname, isEndpoint, podAddressesOf, targetPortOf } from '../pods/service-endpoints.ts';
 
 type Ports = NonNullable<EndpointSubset['ports']>;
 
@@ -60,8 +60,9 @@ function buildSubsets(service: Service, pods: readonly Pod[]): readonly Endpoint
 
 function addressOf(pod: Pod, service: Service): EndpointAddress | undefined {
   const { ipFamilies, clusterIP = '' } = service.spec ?? {};
-  const family = ipFamilies?.[0] ?? familyOf(clusterIP) ?? familyOf(podIPsOf(pod)[0] ?? '');
-  const ip = podIPsOf(pod).find((candidate) => familyOf(candidate) === family);
+  const own = podAddressesOf(pod);
+  const wanted = ipFamilies?.[0] ?? familyOf(clusterIP) ?? own[0]?.family;
+  const ip = own.find(({ family }) => family === wanted)?.ip;
   if (ip === undefined) return undefined;
   const { namespace, name, uid } = pod.metadata ?? {};
   const hostname = endpointHostname(pod, service);

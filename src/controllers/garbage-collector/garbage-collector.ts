@@ -17,14 +17,19 @@ export function startGarbageCollector(context: ControllerContext, kinds: ServedK
   return collector;
 }
 
+interface Followed {
+  readonly type: ResourceType;
+  /** The informer, when it is not a shared one. */
+  readonly own: Informer<KubeObject> | undefined;
+}
+
 class GarbageCollector implements Disposable {
   readonly #context: ControllerContext;
   readonly #kinds: ServedKinds;
   readonly #graph = new OwnerGraph();
   readonly #loop: ControllerLoop;
-  readonly #followed = new Set<string>();
-  /** Of kinds that may cease to be served: nobody else reads them through the shared informers. */
-  readonly #own = new Map<string, Informer<KubeObject>>();
+  /** By group and resource: one of the versions that are served. */
+  readonly #followed = new Map<string, Followed>();
   readonly #subscription: Disposable;
 
   constructor(context: ControllerContext, kinds: ServedKinds) {
@@ -34,35 +39,35 @@ class GarbageCollector implements Disposable {
     this.#subscription = kinds.onChange(() => this.follow());
   }
 
-  /** Follows the kinds that are served now, and no others. */
+  /** Follows the kinds that are served now, each in one version, and no others. */
   follow(): void {
-    const served = new Map(this.#kinds.list().map((type) => [identityOf(type), type]));
-    for (const [identity, type] of served)
-      if (!this.#followed.has(identity) && type.resource !== 'events') this.#followKind(identity, type);
-    for (const [identity, informer] of this.#own) {
-      if (served.has(identity)) continue;
-      informer[Symbol.dispose]();
-      for (const object of informer.list()) this.#changed(informer.type, object, undefined);
-      this.#own.delete(identity);
+    const served = this.#kinds.list().filter(({ resource }) => resource !== 'events');
+    for (const [identity, { type, own }] of this.#followed) {
+      if (own === undefined || served.some((kind) => isSameVersion(kind, type))) continue;
+      own[Symbol.dispose]();
+      for (const object of own.list()) this.#changed(type, object, undefined);
       this.#followed.delete(identity);
+    }
+    for (const type of served) {
+      const identity = `${type.group}/${type.resource}`;
+      if (!this.#followed.has(identity)) this.#followed.set(identity, this.#followKind(type));
     }
   }
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
-    for (const informer of this.#own.values()) informer[Symbol.dispose]();
+    for (const { own } of this.#followed.values()) own?.[Symbol.dispose]();
     this.#loop[Symbol.dispose]();
   }
 
-  #followKind(identity: string, type: ResourceType): void {
+  // Kinds that may cease to be served get an informer that can be ended; nobody else reads them through the shared ones.
+  #followKind(type: ResourceType): Followed {
     const { client, clock, informers } = this.#context;
-    this.#followed.add(identity);
-    const shared = Object.values(resources).some((known) => identityOf(known) === identity);
+    const shared = Object.values(resources).some((known) => isSameVersion(known, type));
     const informer = shared ? informers.for(type) : new Informer<KubeObject>(client, clock, type);
     informer.onChange(({ previous, current }) => this.#changed(type, previous, current));
-    if (shared) return;
-    this.#own.set(identity, informer);
-    void informer.start();
+    if (!shared) void informer.start();
+    return { type, own: shared ? undefined : informer };
   }
 
   #changed(type: ResourceType, previous: KubeObject | undefined, current: KubeObject | undefined): void {
@@ -183,8 +188,8 @@ function policyOf({ metadata }: KubeObject): 'Background' | 'Foreground' | 'Orph
   return metadata?.finalizers?.includes(FOREGROUND) ? 'Foreground' : 'Background';
 }
 
-function identityOf({ group, version, resource }: ResourceType): string {
-  return `${group}/${version}/${resource}`;
+function isSameVersion(a: ResourceType, b: ResourceType): boolean {
+  return a.group === b.group && a.version === b.version && a.resource === b.resource;
 }
 
 async function quietly(write: Promise<unknown>): Promise<void> {

@@ -60,8 +60,12 @@ class NamespaceController {
   async #empty(namespace: string): Promise<readonly Remaining[]> {
     const pods = await this.#emptyOf(resources.pods, namespace);
     if (pods.count > 0) return [pods];
-    const types = this.#kinds.list().filter(({ namespaced, resource }) => namespaced && resource !== 'pods');
-    const counts = await Promise.all(types.map((type) => this.#emptyOf(type, namespace)));
+    const namespaced = this.#kinds.list().filter((type) => type.namespaced && type.resource !== 'pods');
+    // Several versions, and for events two groups, show the same objects.
+    const types = new Map(
+      namespaced.map((type) => [type.resource === 'events' ? 'events' : `${type.group}/${type.resource}`, type]),
+    );
+    const counts = await Promise.all([...types.values()].map((type) => this.#emptyOf(type, namespace)));
     return counts.filter(({ count }) => count > 0);
   }
 

@@ -1,6 +1,14 @@
-import { canonicalAddress } from '../../ipam/address.ts';
+import { type IPFamily, parseAddress, printAddress } from '../../ipam/address.ts';
 import type { Container, Pod, Service, ServicePort } from '../../kube/generated/types.ts';
 import { isPodFinished } from './pod-facts.ts';
+
+export interface PodAddress {
+  readonly ip: string;
+  readonly family: IPFamily;
+}
+
+// A pod of a large Service is looked at again whenever any other of its pods changes; its object never does.
+const addresses = new WeakMap<Pod, readonly PodAddress[]>();
 
 /** True when the Service's endpoints are the business of controllers: it selects pods and is no mere name. */
 export function selectsPods({ spec }: Service): boolean {
@@ -9,13 +17,21 @@ export function selectsPods({ spec }: Service): boolean {
 
 /** True when the pod is an endpoint of Services that select it: it has an address and has not ended. */
 export function isEndpoint(pod: Pod): boolean {
-  return !isPodFinished(pod) && podIPsOf(pod).length > 0;
+  return !isPodFinished(pod) && podAddressesOf(pod).length > 0;
 }
 
-/** The pod's addresses in canonical text. */
-export function podIPsOf({ status }: Pod): readonly string[] {
-  const ips = status?.podIPs?.map(({ ip }) => ip) ?? (status?.podIP ? [status.podIP] : []);
-  return ips.map((ip) => canonicalAddress(ip)).filter((ip) => ip !== undefined);
+/** The pod's addresses in canonical text, with their families. */
+export function podAddressesOf(pod: Pod): readonly PodAddress[] {
+  const known = addresses.get(pod);
+  if (known !== undefined) return known;
+  const { podIPs, podIP } = pod.status ?? {};
+  const ips = podIPs?.map(({ ip }) => ip) ?? (podIP ? [podIP] : []);
+  const found = ips.flatMap((text) => {
+    const address = parseAddress(text);
+    return address === undefined ? [] : [{ ip: printAddress(address), family: address.family }];
+  });
+  addresses.set(pod, found);
+  return found;
 }
 
 /** The container port that a Service port leads to; undefined when the pod has no port of the targetPort's name and protocol. */
