@@ -76,7 +76,7 @@ class EndpointSliceController {
     const facts = { service, pods, nodeOf: (name: string) => nodes.get(name) };
     const onTopology = (type: string, problem: string | undefined): void => this.#tellTopology(service, type, problem);
     const options = { ...this.#options, triggerTime, nodes: () => nodes.list(), onTopology };
-    const plan = planServiceSlices(facts, this.#slices.get(key), options);
+    const plan = this.loop.timed(key, () => planServiceSlices(facts, this.#slices.get(key), options));
     await writeSlices(this.#context, { key, fence: this.loop.fence }, plan);
   }
 

@@ -1,6 +1,6 @@
 import type { Pod, Service } from '../../kube/generated/types.ts';
 import { timeOf, timestampOf } from '../../kube/timestamp.ts';
-import { podCondition } from '../pods/pod-facts.ts';
+import { readyTransitionTime } from '../pods/pod-facts.ts';
 
 interface Seen {
   readonly service: number;
@@ -17,7 +17,7 @@ export class TriggerTimeTracker {
     const times = new Map<string, number>();
     let earliest = Number.POSITIVE_INFINITY;
     for (const pod of pods) {
-      const time = timeOf(podCondition(pod, 'Ready')?.lastTransitionTime);
+      const time = readyTransitionTime(pod);
       const name = pod.metadata?.name ?? '';
       if (time === undefined) continue;
       times.set(name, time);

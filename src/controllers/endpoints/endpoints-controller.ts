@@ -30,6 +30,7 @@ class EndpointsController {
     this.loop = new ControllerLoop(context, {
       name: 'endpoint',
       component: 'endpoint-controller',
+      timeShare: 0.1,
       reconcile: (key) => this.#reconcile(key),
     })
       .watch(informers.for(resources.services), (service) => [keyOf(service)])
@@ -49,7 +50,7 @@ class EndpointsController {
     if (!selectsPods(service)) return;
     const pods = this.#selection.podsOf(service);
     const triggerTime = this.#triggers.next(key, service, pods);
-    const wanted = buildEndpoints(service, pods);
+    const wanted = this.loop.timed(key, () => buildEndpoints(service, pods));
     if (current !== undefined && isSame(wanted, current)) return;
     const next = withAnnotations(wanted, current, triggerTime);
     const written = await (current === undefined

@@ -13,6 +13,8 @@ export interface ControllerLoopOptions {
   /** Name under which its events appear; default `NAME-controller`. */
   readonly component?: string;
   readonly concurrency?: number;
+  /** The share of the time that `timed` work for one key may take; default 0.2. */
+  readonly timeShare?: number;
 }
 
 // So often a race (a stale version, an object that just went) may repeat before it is told as a failure.
@@ -22,6 +24,7 @@ const FENCE_RECHECK_MS = 250;
 const HOT_RUNS = 500;
 const HOT_WINDOW_MS = 1000;
 const HOT_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 100;
 
 /** The one loop that all controllers share: keys in from informers, one reconcile for each at a time, retries with backoff. */
 export class ControllerLoop implements Disposable {
@@ -33,6 +36,8 @@ export class ControllerLoop implements Disposable {
   readonly #timers = new Map<string, { readonly at: number; readonly handle: Disposable }>();
   readonly #races = new Map<string, number>();
   #runs = { since: 0, ofKey: new Map<string, number>() };
+  /** When a key may be reconciled again. */
+  readonly #pauses = new Map<string, number>();
   #closed = false;
 
   constructor(context: ControllerContext, options: ControllerLoopOptions) {
@@ -78,6 +83,22 @@ export class ControllerLoop implements Disposable {
     this.#timers.set(key, { at, handle });
   }
 
+  /**
+   * Does work that grows with the number of pods. When it takes long the key pauses until it has used no more than its share
+   * of the time: a thousand pods that become ready one after the other must not be looked at all anew for each of them.
+   */
+  timed<R>(key: string, work: () => R): R {
+    const { timeShare = 0.2 } = this.#options;
+    const start = this.#context.clock.now();
+    const result = work();
+    const end = this.#context.clock.now();
+    if (end > start) {
+      const pause = Math.max(0, (this.#pauses.get(key) ?? end) - end) + (end - start) * (1 / timeShare - 1);
+      this.#pauses.set(key, end + Math.min(pause, LONGEST_PAUSE_MS));
+    }
+    return result;
+  }
+
   [Symbol.dispose](): void {
     this.#closed = true;
     for (const { handle } of this.#timers.values()) handle[Symbol.dispose]();
@@ -92,6 +113,9 @@ export class ControllerLoop implements Disposable {
     // What was written comes back as an event that queues the key; the timer is for a watch that was lost meanwhile.
     if (!this.fence.isClear(key)) return this.enqueueAfter(key, FENCE_RECHECK_MS);
     if (this.#isHot(key)) return this.enqueueAfter(key, HOT_PAUSE_MS);
+    const pause = (this.#pauses.get(key) ?? 0) - this.#context.clock.now();
+    if (pause > 0) return this.enqueueAfter(key, pause);
+    this.#pauses.delete(key);
     try {
       await this.#options.reconcile(key);
       this.#races.delete(key);

@@ -1,6 +1,6 @@
 import type { KubeClient } from '../../kube/client.ts';
 import type { LabelSelector, OwnerReference } from '../../kube/generated/types.ts';
-import { matchesLabelSelector } from '../../kube/label-selector.ts';
+import { labelRequirementsOf, matchesRequirements } from '../../kube/label-selector.ts';
 import { controllerOf, controllerReferenceTo } from '../../kube/owner-references.ts';
 import type { KubeObject, ResourceType } from '../../kube/resources.ts';
 import { isReason } from '../../kube/status.ts';
@@ -23,9 +23,10 @@ export function sortClaims<T extends KubeObject>(
   const orphans: T[] = [];
   const strangers: T[] = [];
   const ownerIsGoing = owner.metadata?.deletionTimestamp !== undefined;
+  const requirements = selector === undefined ? undefined : labelRequirementsOf(selector);
   for (const object of objects) {
     const controller = controllerOf(object);
-    const matches = matchesLabelSelector(selector, object.metadata?.labels);
+    const matches = requirements !== undefined && matchesRequirements(requirements, object.metadata?.labels);
     if (controller?.uid === owner.metadata?.uid) {
       if (matches || ownerIsGoing) mine.push(object);
       else strangers.push(object);

@@ -1,6 +1,6 @@
 import type { Pod } from '../../kube/generated/types.ts';
 import { timeOf } from '../../kube/timestamp.ts';
-import { isPodReady, podCondition } from './pod-facts.ts';
+import { isPodReady, readyTransitionTime } from './pod-facts.ts';
 
 const PHASES: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
 
@@ -22,7 +22,7 @@ function rankOf(pod: Pod, neighbours: number): readonly number[] {
     ready ? 1 : 0,
     Number(pod.metadata?.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0) || 0,
     -neighbours,
-    ready ? -(timeOf(podCondition(pod, 'Ready')?.lastTransitionTime) ?? 0) : 0,
+    ready ? -(readyTransitionTime(pod) ?? 0) : 0,
     -restartsOf(pod),
     -(timeOf(pod.metadata?.creationTimestamp) ?? 0),
   ];

@@ -25,11 +25,23 @@ export function isPodActive(pod: Pod): boolean {
   return !isPodFinished(pod) && !isPodTerminating(pod);
 }
 
+// Parsing a time costs more than all else that is asked of a pod, and a pod is asked often; its object never changes.
+const readyTimes = new WeakMap<Pod, number | false>();
+
+/** When the Ready condition last changed, in milliseconds since the epoch; undefined without one. */
+export function readyTransitionTime(pod: Pod): number | undefined {
+  let time = readyTimes.get(pod);
+  if (time === undefined) {
+    time = timeOf(podCondition(pod, 'Ready')?.lastTransitionTime) ?? false;
+    readyTimes.set(pod, time);
+  }
+  return time === false ? undefined : time;
+}
+
 /** Milliseconds until a ready pod has been ready for `minReadySeconds`: 0 when it has, undefined when it is not ready. */
 export function untilAvailable(pod: Pod, minReadySeconds: number, now: number): number | undefined {
-  const ready = podCondition(pod, 'Ready');
-  if (ready?.status !== 'True') return undefined;
+  if (!isPodReady(pod)) return undefined;
   if (minReadySeconds === 0) return 0;
-  const since = timeOf(ready.lastTransitionTime);
+  const since = readyTransitionTime(pod);
   return since === undefined ? undefined : Math.max(0, since + minReadySeconds * 1000 - now);
 }

@@ -23,7 +23,11 @@ class ReplicaSetController {
   constructor(context: ControllerContext) {
     this.#context = context;
     const { informers } = context;
-    const loop = new ControllerLoop(context, { name: 'replicaset', reconcile: (key) => this.#reconcile(key) });
+    const loop = new ControllerLoop(context, {
+      name: 'replicaset',
+      timeShare: 0.2,
+      reconcile: (key) => this.#reconcile(key),
+    });
     this.loop = loop;
     this.#pods = new PodControl(context, { loop, type: resources.replicaSets });
     loop
@@ -39,7 +43,7 @@ class ReplicaSetController {
     const plan = planReplicas(set, pods, (pod) => this.#neighbours(set, pod));
     const failure = await this.#carryOut(set, plan);
     const input = { pods, failure, creating: plan.create > 0, now: clock.now() };
-    const { status, changesIn } = buildReplicaSetStatus(set, input);
+    const { status, changesIn } = this.loop.timed(key, () => buildReplicaSetStatus(set, input));
     if (changesIn !== undefined) this.loop.enqueueAfter(key, changesIn);
     if (!isSemanticallyEqual(status, set.status)) {
       const written = await client.update(resources.replicaSets, { ...set, status }, { subresource: 'status' });

@@ -109,6 +109,33 @@ describe('controller loop', () => {
     expect(world.keys).toHaveLength(2);
   });
 
+  test('a key that takes long leaves the greater part of the time to others', async () => {
+    using harness = new ControllerHarness();
+    let runs = 0;
+    await harness.start((context) => {
+      const clock = {
+        now: () => harness.clock.now() + runs * 10,
+        schedule: harness.clock.schedule.bind(harness.clock),
+      };
+      const loop: ControllerLoop = new ControllerLoop(
+        { ...context, clock },
+        {
+          name: 'test',
+          timeShare: 0.2,
+          // Each run takes 10 ms and asks for another one.
+          reconcile: async (key) => {
+            loop.timed(key, () => runs++);
+            loop.enqueue(key);
+          },
+        },
+      );
+      return loop.watch(context.informers.for(resources.pods), (pod) => [keyOf(pod)]);
+    });
+    harness.client.put(resources.pods, buildPod());
+    await harness.clock.step(390);
+    expect(runs).toBe(10);
+  });
+
   test('nothing runs after disposal', async () => {
     const world = await run(async (key, loop) => loop.enqueueAfter(key, 100));
     world.harness.client.put(resources.pods, buildPod());
