@@ -12,7 +12,8 @@ export function walkHooks(programs: readonly HookProgram[], start: PathState): B
   for (const hook of hooks) atHook.set(hook, programs.filter((program) => program.hook === hook).sort(byPriority));
   const done: Branch[] = [];
   const waiting: PathState[] = [start];
-  for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
+  // Grows while it is walked: every way goes on at its next hook.
+  for (const state of waiting) {
     for (const branch of runHook(atHook.get(state.hook) ?? [], state)) {
       const next = branch.result === 'accept' ? nextHook(branch.state, start) : undefined;
       if (next === undefined) done.push(branch);

@@ -5,11 +5,10 @@ import type { TokenCursor } from './token-cursor.ts';
 export function parseElements(cursor: TokenCursor): Element[] {
   const elements: Element[] = [];
   cursor.expect('{');
-  cursor.skipSeparators();
-  while (!cursor.take('}')) {
+  while (!cursor.takeBlockEnd()) {
     elements.push(parseElement(cursor));
     cursor.skipSeparators();
-    if (cursor.take(',')) cursor.skipSeparators();
+    cursor.take(',');
   }
   return elements;
 }

@@ -26,7 +26,7 @@ function parseTable(cursor: TokenCursor, family: TableFamily): Table {
   const sets = new Map<string, NamedSet>();
   let comment: string | undefined;
   cursor.expect('{');
-  for (cursor.skipSeparators(); !cursor.take('}'); cursor.skipSeparators()) {
+  while (!cursor.takeBlockEnd()) {
     if (cursor.take('comment')) comment = cursor.next();
     else if (cursor.take('chain')) addNamed(chains, parseChain(cursor));
     else if (cursor.take('set') || cursor.take('map')) addNamed(sets, parseSet(cursor));
@@ -45,7 +45,7 @@ function parseChain(cursor: TokenCursor): Chain {
   let hook: Hook | undefined;
   let comment: string | undefined;
   cursor.expect('{');
-  for (cursor.skipSeparators(); !cursor.take('}'); cursor.skipSeparators()) {
+  while (!cursor.takeBlockEnd()) {
     if (cursor.take('type')) hook = parseHook(cursor);
     else if (cursor.take('policy')) hook = withPolicy(hook, cursor.next());
     else if (cursor.take('comment')) comment = cursor.next();
@@ -88,7 +88,7 @@ function parseSet(cursor: TokenCursor): NamedSet {
   let timeoutSeconds: number | undefined;
   let comment: string | undefined;
   cursor.expect('{');
-  for (cursor.skipSeparators(); !cursor.take('}'); cursor.skipSeparators()) {
+  while (!cursor.takeBlockEnd()) {
     if (cursor.take('type') || cursor.take('typeof')) types = parseTypes(cursor);
     else if (cursor.take('flags')) flags = cursor.next().split(',') as SetFlag[];
     else if (cursor.take('timeout')) timeoutSeconds = parseDuration(cursor.next());

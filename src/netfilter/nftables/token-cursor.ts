@@ -60,6 +60,13 @@ export class TokenCursor {
     while (this.is('\n') || this.is(';')) this.#at++;
   }
 
+  /** Passes over separators and takes the brace that ends a block, if it comes next. Throws ERR_PARSE_RULES at the end. */
+  takeBlockEnd(): boolean {
+    this.skipSeparators();
+    if (this.isAtEnd) throw this.error("'}'");
+    return this.take('}');
+  }
+
   /** True when a statement ends here. */
   get isAtSeparator(): boolean {
     return this.isAtEnd || this.is('\n') || this.is(';') || this.is('}');
