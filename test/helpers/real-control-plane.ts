@@ -73,9 +73,13 @@ export class RealControlPlane implements AsyncDisposable {
     const ready = { type: 'Ready', status: 'True', lastHeartbeatTime: now, lastTransitionTime: now };
     const metadata = { name, labels: { 'kubernetes.io/hostname': name, ...labels } };
     const status = { allocatable, capacity: allocatable, conditions: [ready] };
-    await this.client.create(resources.nodes, { metadata, status });
+    const node = await this.client.create(resources.nodes, { metadata, status });
     const lease = {
-      metadata: { name, namespace: 'kube-node-lease' },
+      metadata: {
+        name,
+        namespace: 'kube-node-lease',
+        ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: node.metadata!.uid! }],
+      },
       spec: { holderIdentity: name, renewTime: microTimestampOf(realClock.now()) },
     };
     await this.client.create(resources.leases, lease);
@@ -90,10 +94,7 @@ export class RealControlPlane implements AsyncDisposable {
     const informer = this.informers.for(type);
     void informer.start();
     const { promise, resolve, reject } = Promise.withResolvers<readonly T[]>();
-    const timer = setTimeout(
-      () => reject(new Error(`not so in time: ${JSON.stringify(informer.list(), undefined, 1).slice(0, 4000)}`)),
-      ms,
-    );
+    const timer = setTimeout(() => reject(new Error(`not so in time: ${describe(informer.list())}`)), ms);
     const check = (): void => {
       if (!holds(informer.list())) return;
       clearTimeout(timer);
@@ -154,4 +155,9 @@ export class RealControlPlane implements AsyncDisposable {
       if (!isReason(error, 'NotFound') && !isReason(error, 'Conflict')) this.failures.push(error);
     }
   }
+}
+
+// Without managedFields, which would hide the rest.
+function describe(objects: readonly KubeObject[]): string {
+  return JSON.stringify(objects.map(({ metadata, ...rest }) => ({ name: metadata?.name, ...rest }))).slice(0, 3000);
 }

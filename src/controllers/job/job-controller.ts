@@ -56,7 +56,9 @@ class JobController {
         ? { ...job, status: { ...job.status, startTime: timestampOf(now) } }
         : job;
     const verdict = judgeJob(started, counts, now);
-    const final = verdict !== undefined && counts.active.length === 0 && (counts.status.terminating ?? 0) === 0;
+    // The last word is said when every pod has ended and is a number: nobody counts after it.
+    const final =
+      verdict !== undefined && counts.active.length + counts.counted.length + (counts.status.terminating ?? 0) === 0;
     await this.#writeStatus(started, { counts, verdict, final, now });
     this.#noteFailures(job, counts, now);
     await this.#untrack(key, counts.counted);

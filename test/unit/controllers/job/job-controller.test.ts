@@ -56,7 +56,12 @@ describe('Job', () => {
     expect(job()?.status).toMatchObject({ active: 1, startTime: '2026-01-01T00:00:00Z' });
     await end(pods()[0], 'Succeeded');
     expect(conditions()).toEqual(['SuccessCriteriaMet=True CompletionsReached', 'Complete=True CompletionsReached']);
-    expect(job()?.status).toMatchObject({ active: 0, completionTime: '2026-01-01T00:00:00Z' });
+    expect(job()?.status).toMatchObject({
+      active: 0,
+      succeeded: 1,
+      completionTime: '2026-01-01T00:00:00Z',
+      uncountedTerminatedPods: {},
+    });
     expect(pods()[0]?.metadata?.finalizers).toEqual([]);
     expect(await harness.events()).toContain('Completed Job completed');
     expect(harness.failures).toEqual([]);
@@ -203,6 +208,7 @@ describe('Job', () => {
     }
     expect(conditions()).toContain('Complete=True CompletionsReached');
     expect(pods().filter(({ status }) => status?.phase === 'Succeeded')).toHaveLength(6);
+    expect(job()?.status?.succeeded).toBe(6);
   });
 
   test('a finished job goes when its ttl is over', async () => {
