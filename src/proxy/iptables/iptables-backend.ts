@@ -1,7 +1,7 @@
 import { KernelCommandError } from '../../errors/kernel-command-error.ts';
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
-import type { SelectedPort } from '../facts/select-endpoints.ts';
-import type { ProxyBackend, ProxyState, QuarantinedPort, SyncReport } from '../proxy-backend.ts';
+import type { ProxyBackend, ProxyState, SyncReport } from '../proxy-backend.ts';
+import { Quarantine } from '../quarantine.ts';
 import { AppliedRules } from './applied-rules.ts';
 import type { FixedOptions } from './build-fixed-chains.ts';
 import { CANARY, FORWARD, POSTROUTING } from './chain-names.ts';
@@ -29,7 +29,7 @@ export class IptablesBackend implements ProxyBackend {
   readonly family: Family;
   readonly #runner: IptablesRunner;
   readonly #options: FixedOptions;
-  readonly #quarantine = new Map<string, { readonly selected: SelectedPort; readonly cause: unknown }>();
+  readonly #quarantine = new Quarantine();
   #applied: AppliedRules | undefined;
   #isNft: Promise<boolean> | undefined;
 
@@ -88,6 +88,7 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   async #full(state: ProxyState, suspects?: ReadonlySet<string>): Promise<SyncReport> {
+    this.#quarantine.forgetAllBut(state.ports);
     const keys = this.#admitted(state, state.ports.keys()).sort();
     try {
       return await this.#rewrite(state, keys);
@@ -124,7 +125,7 @@ export class IptablesBackend implements ProxyBackend {
     const trusted = this.#admitted(state, state.ports.keys()).filter((key) => !suspects.has(key));
     const report = await this.#rewrite(state, trusted.sort());
     await this.#admit(this.#applied!, state, this.#admitted(state, suspects).sort());
-    return { ...report, quarantined: this.#quarantined() };
+    return { ...report, quarantined: this.#quarantine.list() };
   }
 
   async #admit(applied: AppliedRules, state: ProxyState, keys: readonly string[]): Promise<void> {
@@ -145,7 +146,7 @@ export class IptablesBackend implements ProxyBackend {
         const half = keys.length >> 1;
         await this.#admit(applied, state, keys.slice(0, half));
         await this.#admit(applied, state, keys.slice(half));
-      } else if (key !== undefined) this.#quarantine.set(key, { selected: state.ports.get(key)!, cause: error });
+      } else if (key !== undefined) this.#quarantine.add(key, state.ports.get(key), error);
     }
   }
 
@@ -164,19 +165,12 @@ export class IptablesBackend implements ProxyBackend {
     return this.#isNft;
   }
 
-  // A ServicePort stays in quarantine until something about it changes.
+  // Those that are gone count too: their rules are to be removed.
   #admitted(state: ProxyState, keys: Iterable<string>): string[] {
     return [...keys].filter((key) => {
-      const held = this.#quarantine.get(key);
-      if (held === undefined) return true;
-      if (held.selected === state.ports.get(key)) return false;
-      this.#quarantine.delete(key);
-      return true;
+      const selected = state.ports.get(key);
+      return selected === this.#quarantine.admitted(key, selected);
     });
-  }
-
-  #quarantined(): QuarantinedPort[] {
-    return [...this.#quarantine].map(([key, { cause }]) => ({ key, cause }));
   }
 
   #report(kind: SyncReport['kind'], applied: AppliedRules, script: RestoreScript): SyncReport {
@@ -184,7 +178,7 @@ export class IptablesBackend implements ProxyBackend {
     const nat = this.#ruleCount(applied) - filter;
     return {
       kind,
-      quarantined: this.#quarantined(),
+      quarantined: this.#quarantine.list(),
       rules: {
         filter: { total: filter, written: script.ruleCount('filter') },
         nat: { total: nat, written: script.ruleCount('nat') },

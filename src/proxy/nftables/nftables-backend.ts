@@ -11,7 +11,7 @@ import { buildClaimedTable, buildTable, defaultDispatch } from './build-table.ts
 import { wordsOf } from './family-words.ts';
 import { countObjects } from './object-count.ts';
 import { TABLE } from './object-names.ts';
-import { Quarantine } from './quarantine.ts';
+import { Quarantine } from '../quarantine.ts';
 import { withRememberedClients } from './remembered-clients.ts';
 import { TableWriter } from './table-writer.ts';
 

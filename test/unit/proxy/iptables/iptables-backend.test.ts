@@ -171,6 +171,13 @@ describe('a ServicePort that the kernel refuses', () => {
     expect(await kernel.save('ipv4')).toContain('10.244.0.67');
   });
 
+  it('is forgotten when it is gone', async () => {
+    const { kernel, backend } = start();
+    kernel.refuse = refused;
+    await backend.sync(stateOf([web(1), web(50, ['10.244.0.66'])]), 'all');
+    expect((await backend.sync(stateOf([web(1)]), 'all')).quarantined).toEqual([]);
+  });
+
   it('is not blamed when even the rules without Services are refused', async () => {
     const { kernel, backend } = start();
     kernel.refuse = (rule) => rule.includes('MASQUERADE');

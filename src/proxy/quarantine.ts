@@ -1,5 +1,5 @@
-import type { SelectedPort } from '../facts/select-endpoints.ts';
-import type { QuarantinedPort } from '../proxy-backend.ts';
+import type { SelectedPort } from './facts/select-endpoints.ts';
+import type { QuarantinedPort } from './proxy-backend.ts';
 
 /** ServicePorts that the kernel refused; each stays out until something about it changes. */
 export class Quarantine {
