@@ -18,7 +18,7 @@ export function buildFirewallChain(port: ServicePort, objects: ServiceObjects, n
   return { name: objects.firewall, rules };
 }
 
-// nft refuses overlapping intervals: prefixes that lie in another one are left out.
+// The kernel refuses overlapping intervals (nft merges them itself): prefixes that lie in another one are left out.
 function disjoint(texts: readonly string[]): Prefix[] {
   const prefixes = [...new Set(texts)].map(parsePrefix).filter((prefix) => prefix !== undefined);
   const lies = (inner: Prefix, outer: Prefix): boolean =>

@@ -162,7 +162,7 @@ describe('a Service', () => {
       'ip saddr != { 172.18.0.0/16, 192.0.2.1 } drop',
     ],
     [
-      'a range within another, which nft would refuse',
+      'a range within another, which the kernel would refuse',
       ['10.0.0.0/8', '10.1.0.0/16', '10.0.0.0/8'],
       'ip saddr != 10.0.0.0/8 drop',
     ],
