@@ -99,7 +99,7 @@ export class FamilyProxy implements AsyncDisposable {
     const tracker = this.#trackerOf(node);
     const { clock, backend, health, family, metrics, onWarning } = this.#options;
     const full = this.#needsFull || clock.now() - this.#lastFullAt >= FULL_SYNC_PERIOD_MS;
-    const { state, changed, triggerTimes } = tracker.take();
+    const { state, changed, services, triggerTimes } = tracker.take();
     this.#countPending();
     const startedAt = clock.now();
     // Taken facts are not pending any more: if writing them fails, only a full sync brings them.
@@ -120,7 +120,7 @@ export class FamilyProxy implements AsyncDisposable {
     if (Object.values(tracker.pending).some((count) => count > 0)) health.queued(family);
     this.#first.resolve();
     this.#options.onSynced(state, report);
-    await this.#cleanConntrack(changed);
+    if (this.#mayHaveStaleFlows(services)) await this.#cleanConntrack();
   }
 
   #trackerOf(node: NodeNetwork): StateTracker {
@@ -140,16 +140,22 @@ export class FamilyProxy implements AsyncDisposable {
     this.#options.onError(`sync of ${this.#options.family} rules failed`, error);
   }
 
-  async #cleanConntrack(changed: ReadonlySet<string>): Promise<void> {
+  // An endpoint that stops serving may be none that rules lead to any more, and still have flows.
+  #mayHaveStaleFlows(services: ReadonlySet<string>): boolean {
+    const { facts, family } = this.#options;
+    return [...services].some((service) => facts.portsOf(family, service).some(({ protocol }) => protocol === 'udp'));
+  }
+
+  async #cleanConntrack(): Promise<void> {
     const { conntrack, family, metrics, clock, onError } = this.#options;
-    if (conntrack === undefined || ![...changed].some((key) => key.endsWith('/UDP'))) return;
+    if (conntrack === undefined) return;
     const startedAt = clock.now();
     try {
       const stale = staleFlows(await conntrack.list(family, 'udp'), this.#udpPorts());
       const deleted = stale.length === 0 ? 0 : await conntrack.delete(stale);
       metrics.reconciled(family, deleted, (clock.now() - startedAt) / 1000);
     } catch (error) {
-      onError(`clean-up of ${family} UDP flows failed`, error);
+      if (!this.#closed) onError(`clean-up of ${family} UDP flows failed`, error);
     }
   }
 

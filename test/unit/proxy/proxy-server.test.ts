@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { EventRecorder } from '../../../src/kube/event-recorder.ts';
 import { SharedInformers } from '../../../src/kube/informers.ts';
 import { resources } from '../../../src/kube/resources.ts';
+import type { ConntrackFlow, ConntrackRunner } from '../../../src/netfilter/runner.ts';
 import type { ProxyConfig } from '../../../src/proxy/config/proxy-config.ts';
 import type { ProxyLog } from '../../../src/proxy/proxy-log.ts';
 import { startProxy } from '../../../src/proxy/proxy-server.ts';
@@ -22,6 +23,11 @@ async function start(config: Partial<ProxyConfig> = {}, client = new FakeKubeCli
   client.put(resources.nodes, buildNode({ name: 'node-1' }));
   const informers = stack.use(new SharedInformers(client, clock));
   const kernel = new FakeIptables();
+  const flows: ConntrackFlow[] = [];
+  const conntrack: ConntrackRunner = {
+    list: async () => [...flows],
+    delete: async (stale) => stale.map((flow) => flows.splice(flows.indexOf(flow), 1)).length,
+  };
   const log: ProxyLog[] = [];
   const onError = (error: unknown): void => expect.unreachable(String(error));
   const recorder = stack.use(new EventRecorder({ client, clock, component: 'kube-proxy', onError }));
@@ -35,12 +41,12 @@ async function start(config: Partial<ProxyConfig> = {}, client = new FakeKubeCli
       nodeName: 'node-1',
       families: ['ipv4'],
       config: { clusterCIDRs: ['10.244.0.0/16'], ...config },
-      runners: { iptables: kernel },
+      runners: { iptables: kernel, conntrack },
       addresses: () => ['172.18.0.2', '127.0.0.1'],
       log: (entry) => log.push(entry),
     }),
   );
-  return { client, clock, kernel, proxy, log };
+  return { client, clock, kernel, proxy, log, flows };
 }
 
 const web = buildService();
@@ -140,6 +146,36 @@ describe('a proxy', () => {
         .map(({ reason }) => reason)
         .sort(),
     ).toEqual(['InvalidEndpointAddress', 'KubeProxyIncorrectIPVersion']);
+  });
+
+  it('ends UDP flows to an endpoint that stops serving, even when no rule led to it any more', async () => {
+    const { client, clock, proxy, flows } = await start();
+    const udp = (serving: boolean) =>
+      buildEndpointSlice({
+        ports: [{ name: '', port: 8080, protocol: 'UDP' }],
+        endpoints: [
+          buildEndpoint({ ip: '10.244.0.2' }),
+          buildEndpoint({ ip: '10.244.0.3', ready: false, serving, terminating: true }),
+        ],
+      });
+    const flow = (backend: string): ConntrackFlow => ({
+      family: 'ipv4',
+      protocol: 'udp',
+      original: { source: '10.244.0.9', sourcePort: 4000, destination: '10.96.0.10', destinationPort: 53 },
+      reply: { source: backend, sourcePort: 8080, destination: '10.244.0.9', destinationPort: 4000 },
+    });
+    client.put(resources.services, buildService({ ports: [{ port: 53, protocol: 'UDP' }] }));
+    client.put(resources.endpointSlices, udp(true));
+    await clock.step(100);
+    await proxy.synced;
+    flows.push(flow('10.244.0.2'), flow('10.244.0.3'));
+    client.put(resources.services, buildService({ name: 'other', clusterIP: '10.96.0.11' }));
+    await clock.step(100);
+    expect(flows).toHaveLength(2);
+    client.put(resources.endpointSlices, udp(false));
+    await clock.step(100);
+    expect(flows.map(({ reply }) => reply.source)).toEqual(['10.244.0.2']);
+    expect(proxy.metrics()).toContain('conntrack_reconciler_deleted_entries_total{ip_family="IPv4"} 1');
   });
 
   it('follows its node: zone, addresses, taint', async () => {
