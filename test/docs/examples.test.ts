@@ -10,7 +10,10 @@ afterAll(() => rmSync(state, { recursive: true, force: true }));
 
 describe('examples', () => {
   it.each(readdirSync(folder).filter((name) => name.endsWith('.ts')))('%s runs', (name) => {
-    const { status, stderr, stdout } = spawnSync(process.execPath, [join(folder, name)], { encoding: 'utf8', env: { ...process.env, TOWTANK_STATE_DIR: state } });
+    const { status, stderr, stdout } = spawnSync(process.execPath, [join(folder, name)], {
+      encoding: 'utf8',
+      env: { ...process.env, TOWTANK_STATE_DIR: state },
+    });
     expect(stderr).toBe('');
     expect(stdout).not.toBe('');
     expect(status).toBe(0);

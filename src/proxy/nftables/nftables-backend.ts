@@ -6,12 +6,12 @@ import type { Operation } from '../../netfilter/nftables/transaction.ts';
 import type { Family, NftRunner } from '../../netfilter/runner.ts';
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import type { ProxyBackend, ProxyState, SyncReport } from '../proxy-backend.ts';
+import { Quarantine } from '../quarantine.ts';
 import { AppliedTable } from './applied-table.ts';
 import { buildClaimedTable, buildTable, defaultDispatch } from './build-table.ts';
 import { wordsOf } from './family-words.ts';
 import { countObjects } from './object-count.ts';
 import { TABLE } from './object-names.ts';
-import { Quarantine } from '../quarantine.ts';
 import { withRememberedClients } from './remembered-clients.ts';
 import { TableWriter } from './table-writer.ts';
 
