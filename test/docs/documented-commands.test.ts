@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -56,7 +56,11 @@ const documented = [join(root, 'README.md'), ...pages(join(root, 'docs'))].map((
 }));
 
 describe('commands in the documentation', () => {
-  it.each(documented.filter(({ commands }) => commands.trim() !== ''))(
+  const kubectl = spawnSync('sh', ['-c', 'command -v kubectl']).status === 0;
+  const runnable = documented.filter(({ commands }) => kubectl || !/^kubectl /m.test(commands));
+  if (runnable.length < documented.length) it.skip('pages that use kubectl [kubectl is not installed]');
+
+  it.each(runnable.filter(({ commands }) => commands.trim() !== ''))(
     '$page: every command succeeds',
     async ({ commands }) => {
       const { exitCode, output } = await runInShell(`trap 'towtank down --all >/dev/null' EXIT\n${commands}`);
