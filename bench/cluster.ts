@@ -27,12 +27,8 @@ function towtank(...words: readonly string[]): string {
   return stdout;
 }
 
-function residentMegabytes(name: string): number {
-  const record = JSON.parse(readFileSync(join(state, 'clusters', name, 'cluster.json'), 'utf8')) as {
-    innerPid: number;
-  };
-  const status = readFileSync(`/proc/${record.innerPid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1000;
+async function residentMegabytes(name: string): Promise<number> {
+  return (await findCluster(name).status()).memoryBytes / 1e6;
 }
 
 const app = (replicas: number): string => `
@@ -57,7 +53,7 @@ metadata: {name: caller}
 spec: {containers: [{name: shell, image: busybox}]}
 `;
 
-function benchUp(): void {
+async function benchUp(): Promise<void> {
   const file = join(state, 'app.yaml');
   writeFileSync(file, app(9));
   const times: number[] = [];
@@ -82,7 +78,7 @@ function benchUp(): void {
       'http://web/hostname',
     );
     const ms = performance.now() - before;
-    const rss = residentMegabytes('bench');
+    const rss = await residentMegabytes('bench');
     const downFrom = performance.now();
     towtank('down', '--name', 'bench');
     // The first round fills the compile cache, as a user's first run does.
@@ -107,7 +103,7 @@ async function benchLarge(): Promise<void> {
     await readyPods(cluster, 1000);
     await cluster.pod('caller').fetch('http://web/hostname');
     times.push(performance.now() - before);
-    memory.push(residentMegabytes('large'));
+    memory.push(await residentMegabytes('large'));
   }
   line('20 nodes x 50 pods ready', times, 'ms', '< 8000');
   line('  resident memory of the supervisor', memory, 'MB', '< 350');
@@ -167,7 +163,7 @@ process.stdout.write(
   `${cpus().length} cores, ${cpus()[0]?.model}, Linux ${spawnSync('uname', ['-r'], { encoding: 'utf8' }).stdout.trim()}, Node ${process.version}\n`,
 );
 try {
-  if (wants('up')) benchUp();
+  if (wants('up')) await benchUp();
   if (wants('large')) await benchLarge();
   if (wants('pod')) await benchPod();
   if (wants('crash')) benchCrash();
