@@ -51,7 +51,12 @@ function nodeOptions(
     clock: systemClock,
     informers,
     nodeName: name,
-    config: { mode, balancing: config.proxy.balancing, clusterCIDRs: plan.podCIDRs },
+    config: {
+      mode,
+      balancing: config.proxy.balancing,
+      clusterCIDRs: plan.podCIDRs,
+      minSyncPeriodMs: minSyncPeriod(plan),
+    },
     families: plan.families.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
     runners: {
       iptables: createIptablesRunner(netns, { backend: config.proxy.iptablesBackend }),
@@ -66,6 +71,15 @@ function nodeOptions(
       else health.failed(component, error ?? message, true);
     },
   };
+}
+
+const FEW_NODES = 4;
+const PERIOD_PER_NODE_MS = 200;
+
+// All proxies of a large cluster share this machine's processors. With a period each still writes two changes at once and
+// gathers the ones that follow, so that a thousand pods that become ready one by one do not cost twenty thousand syncs.
+function minSyncPeriod({ nodes }: AddressPlan): number | undefined {
+  return nodes.length <= FEW_NODES ? undefined : nodes.length * PERIOD_PER_NODE_MS;
 }
 
 function localAddresses({ plan, announced }: NodeNetwork): readonly string[] {
