@@ -5,6 +5,8 @@ import type { Reporter, TestModule } from 'vitest/node';
 export interface SuiteCount {
   readonly passed: number;
   readonly failed: number;
+  /** Full title and first line of the error of each failed test, so that the end of a long log names them. */
+  readonly failures: readonly string[];
   /** Full title and reason of each skipped test. */
   readonly skipped: readonly string[];
 }
@@ -15,21 +17,32 @@ export class CountReporter implements Reporter {
     let passed = 0;
     let failed = unhandledErrors.length;
     const skipped: string[] = [];
+    const failures = unhandledErrors.map((error) => `unhandled: ${firstLine(error)}`);
     for (const module of modules) {
       let tests = 0;
       for (const test of module.children.allTests()) {
         tests++;
         const result = test.result();
         if (result.state === 'passed') passed++;
-        else if (result.state === 'failed') failed++;
-        else skipped.push(`${test.fullName}: ${('note' in result && result.note) || reasonInTitle(test.fullName)}`);
+        else if (result.state === 'failed') {
+          failed++;
+          failures.push(`${module.relativeModuleId} > ${test.fullName}: ${result.errors.map(firstLine).join('; ')}`);
+        } else skipped.push(`${test.fullName}: ${('note' in result && result.note) || reasonInTitle(test.fullName)}`);
       }
       // A file that fails to load has no tests; it must not look like a success.
-      if (tests === 0 || module.errors().length > 0) failed++;
+      if (tests === 0 || module.errors().length > 0) {
+        failed++;
+        failures.push(`${module.relativeModuleId}: ${module.errors().map(firstLine).join('; ') || 'no test in it'}`);
+      }
     }
     const path = process.env['TOWTANK_TEST_SUMMARY'];
-    if (path) appendFileSync(path, `${JSON.stringify({ passed, failed, skipped } satisfies SuiteCount)}\n`);
+    if (path) appendFileSync(path, `${JSON.stringify({ passed, failed, failures, skipped } satisfies SuiteCount)}\n`);
   }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Object && 'message' in error ? String(error.message) : String(error);
+  return (text.split('\n', 1)[0] ?? '').slice(0, 300);
 }
 
 // Where a whole describe is skipped its title says why, in brackets.

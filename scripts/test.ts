@@ -147,17 +147,17 @@ function run(suite: Suite): SuiteCount {
 }
 
 function toolCount(status: number | null): SuiteCount {
-  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: [] };
+  return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, failures: [], skipped: [] };
 }
 
 function vitestCount(summary: string, status: number | null): SuiteCount {
-  let count: SuiteCount = { passed: 0, failed: 0, skipped: [] };
+  let count: SuiteCount = { passed: 0, failed: 0, failures: [], skipped: [] };
   try {
     accessSync(summary, constants.R_OK);
     count = JSON.parse(readFileSync(summary, 'utf8')) as SuiteCount;
   } catch {
     // No summary: the runner did not get as far as its tests, which the exit status below counts as a failure.
-    return { passed: 0, failed: 1, skipped: [] };
+    return { passed: 0, failed: 1, failures: ['the runner ended before its tests'], skipped: [] };
   }
   return status === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
 }
@@ -178,7 +178,8 @@ rmSync(scratch, { recursive: true, force: true });
 process.stdout.write('\n');
 for (const { suite, count } of counts)
   for (const reason of count.skipped) process.stdout.write(`skipped (${suite.name}) ${reason}\n`);
-for (const { suite, count } of counts) if (count.failed > 0) process.stdout.write(`FAILED: ${suite.name}\n`);
+for (const { suite, count } of counts)
+  if (count.failed > 0) process.stdout.write(`FAILED: ${[suite.name, ...count.failures].join('\n  ')}\n`);
 const total = (of: (count: SuiteCount) => number): number => counts.reduce((sum, { count }) => sum + of(count), 0);
 const failed = total((count) => count.failed);
 process.stdout.write(
