@@ -83,11 +83,11 @@ export function enterNamespace(fd: number, flag: number, subject: string): void 
 
 /** Moves this thread into new mount and host name namespaces, furnished as `sandbox` says. */
 export function furnish(sandbox: ProgramSandbox): void {
-  const { files, mounts = [], layer, hostname } = sandbox;
+  const { files, mounts = [], layer, hostname, folders = [] } = sandbox;
   systemCall('unshare', [CLONE_NEWNS | CLONE_NEWUTS], { subject: 'mount and host name' });
   systemCall('sethostname', [hostname, Buffer.byteLength(hostname)], { subject: hostname });
   const all = [...Object.entries(files).map(([target, source]) => ({ source, target })), ...mounts];
-  const root = layer === undefined ? '' : buildPrivateRoot(layer, all);
+  const root = layer === undefined ? '' : buildPrivateRoot(layer, all, folders);
   // Other pods' namespaces are none of the program's business.
   const hidden = `${root}${netnsDirectory}`;
   if (existsSync(hidden)) systemCall('mount', ['tmpfs', hidden, 'tmpfs', MS_RDONLY, null]);

@@ -21,10 +21,13 @@ const shared: MountPoint = { path: '/tmp', isTree: true };
  * ordinary user, who could not write to it anyway, gets a root of tmpfs with the host's folders in it. Returns the view's
  * path; to be called in a mount namespace of its own.
  */
-export function buildPrivateRoot(layer: string, mounts: readonly ProgramMount[]): string {
+export function buildPrivateRoot(layer: string, mounts: readonly ProgramMount[], folders: readonly string[]): string {
   const mounted = mountPointsExcept(netnsDirectory).filter(({ path }) => existsSync(path) && !isDevice(path));
   const points = mounted.some(({ path }) => path === shared.path) ? mounted : [...mounted, shared];
-  const targets = mounts.map(({ source, target }) => ({ path: resolveTarget(target), isFile: !isDirectory(source) }));
+  const targets = [
+    ...mounts.map(({ source, target }) => ({ path: resolveTarget(target), isFile: !isDirectory(source) })),
+    ...folders.map((folder) => ({ path: resolveTarget(folder), isFile: false })),
+  ];
   const missing = targets.filter(({ path }) => !existsSync(path));
   const root = join(layer, 'root');
   mkdirSync(root, { recursive: true });
@@ -36,6 +39,7 @@ export function buildPrivateRoot(layer: string, mounts: readonly ProgramMount[])
     assembleRoot({ layer, root, points, missing });
   }
   mountDevices(join(root, 'dev'));
+  for (const target of missing) ensureTarget({ ...target, path: join(root, target.path) });
   return root;
 }
 
@@ -44,6 +48,7 @@ export function mountInto(root: string, mounts: readonly ProgramMount[]): void {
   const depth = ({ target }: ProgramMount): number => target.split('/').filter(Boolean).length;
   for (const mount of [...mounts].sort((a, b) => depth(a) - depth(b))) {
     const target = root + resolveTarget(mount.target);
+    // A target within another volume is made in that one.
     if (root !== '') ensureTarget({ path: target, isFile: !isDirectory(mount.source) });
     bindMount({ ...mount, target });
   }

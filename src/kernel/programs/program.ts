@@ -41,6 +41,8 @@ export interface ProgramSandbox {
    * there stays in this folder, mount targets that the host lacks are made, and /dev has only what programs need.
    */
   readonly layer?: string;
+  /** Folders that are made when the host lacks them; only with a `layer`. */
+  readonly folders?: readonly string[];
   /** The program is pid 1 of its own pid namespace, with /proc to match: when it ends, all its children end. */
   readonly proc: boolean;
 }

@@ -10,6 +10,8 @@ interface Run {
   readonly id: string;
   readonly startedAt: number;
   readonly container: RunningContainer;
+  /** It shows as waiting until its postStart hook is done. */
+  readonly hasHook: boolean;
 }
 
 /** What the kubelet remembers of one container of a pod, over all of its runs. */
@@ -88,6 +90,11 @@ export class ContainerRecord {
     this.#terminated = undefined;
     this.#isInBackoff = false;
     this.#run = run;
+  }
+
+  /** Notes that the postStart hook has succeeded. */
+  noteHookDone(): void {
+    if (this.#run !== undefined) this.#run = { ...this.#run, hasHook: false };
   }
 
   /** Notes that the run has ended. */
@@ -175,7 +182,7 @@ export class ContainerRecord {
   }
 
   #state(): ContainerState {
-    if (this.#run !== undefined) return { running: { startedAt: timestampOf(this.#run.startedAt) } };
+    if (this.#run?.hasHook === false) return { running: { startedAt: timestampOf(this.#run.startedAt) } };
     if (this.#terminated !== undefined && !this.#isInBackoff) return { terminated: this.#terminated };
     return { waiting: this.waiting };
   }

@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** Told as soon as the program runs, before its postStart hook. */
   readonly onRunning: (running: RunningContainer) => void;
+  /** Told before a postStart hook runs. */
+  readonly onHook: () => void;
 }
 
 /**
@@ -139,7 +141,8 @@ async function run(
   report(record, options, 'Created', `Created container: ${record.name}`);
   try {
     const running = await sandbox.start({ container: record.container, plan, env, log });
-    record.noteStart({ id, startedAt: world.clock.now(), container: running });
+    const hasHook = record.container.spec.lifecycle?.postStart !== undefined;
+    record.noteStart({ id, startedAt: world.clock.now(), container: running, hasHook });
     report(record, options, 'Started', `Started container ${record.name}`);
     options.onRunning(running);
   } catch (error) {
@@ -162,8 +165,10 @@ async function postStart(record: ContainerRecord, options: StartOptions): Promis
     podIP: sandbox.podIPs[0] ?? '',
     dial: world.dial,
   };
+  options.onHook();
   try {
     await runHook(handler, target, { clock: world.clock, signal });
+    record.noteHookDone();
     return 'started';
   } catch (error) {
     report(record, options, 'FailedPostStartHook', `PostStartHook failed: ${(error as Error).message}`, 'Warning');

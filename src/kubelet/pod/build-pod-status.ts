@@ -1,6 +1,5 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../kube/generated/types.ts';
 import { isSidecar } from '../container/pod-containers.ts';
-import { shouldRestart } from '../container/should-restart.ts';
 import { podPhase } from './pod-phase.ts';
 import { qosClass } from './qos-class.ts';
 
@@ -45,15 +44,6 @@ export function buildPodStatus(observed: PodObservation, previous: PodStatus | u
     qosClass: qosClass(pod),
   };
 }
-
-/** The condition types that the kubelet owns, in the order in which it writes them. */
-export const kubeletConditions = [
-  'PodReadyToStartContainers',
-  'Initialized',
-  'Ready',
-  'ContainersReady',
-  'PodScheduled',
-] as const;
 
 type Condition = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
 
@@ -135,12 +125,4 @@ function stamp(
 // A pod that has ended stays ended, whatever its containers look like afterwards.
 function stickyPhase(phase: string, previous: string | undefined): string {
   return previous === 'Succeeded' || previous === 'Failed' ? previous : phase;
-}
-
-/** True when every regular container has ended and none will be started again. */
-export function hasFinished(pod: Pod, containerStatuses: readonly ContainerStatus[]): boolean {
-  return (pod.spec?.containers ?? []).every((spec) => {
-    const state = containerStatuses.find(({ name }) => name === spec.name)?.state;
-    return state?.terminated !== undefined && !shouldRestart(pod, { kind: 'regular', spec }, state.terminated.exitCode);
-  });
 }

@@ -15,6 +15,8 @@ export interface ContainerGroupOptions {
   readonly pod: () => Pod;
   /** A container started, ended, or became ready or unready. */
   readonly onChange: () => void;
+  /** A container waits for its postStart hook, which may take its time. */
+  readonly onHook: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -75,12 +77,14 @@ export class ContainerGroup {
     return this.records.filter(({ container }) => kinds.includes(container.kind)).map((record) => record.status());
   }
 
-  /** Starts a container and watches it from then on. */
-  start(record: ContainerRecord, sandbox: PodSandbox, signal: AbortSignal): Promise<StartOutcome> {
+  /** Starts a container and watches it from then on; it is probed once its postStart hook is done. */
+  async start(record: ContainerRecord, sandbox: PodSandbox, signal: AbortSignal): Promise<StartOutcome> {
     this.#sandbox = sandbox;
-    const { world, pod } = this.#options;
+    const { world, pod, onHook } = this.#options;
     const onRunning = (running: RunningContainer): void => this.#watch(record, running);
-    return startContainer(record, { pod: pod(), sandbox, world, signal, onRunning });
+    const outcome = await startContainer(record, { pod: pod(), sandbox, world, signal, onRunning, onHook });
+    if (outcome === 'started' && record.running !== undefined) this.#probe(record, record.running);
+    return outcome;
   }
 
   /** Stops all: sidecars last and in reverse order, the others at once. Resolves when all have ended. */
@@ -95,10 +99,20 @@ export class ContainerGroup {
   }
 
   #watch(record: ContainerRecord, running: RunningContainer): void {
+    const { world, onChange } = this.#options;
+    this.#hasInitialized ||= record.container.kind === 'regular';
+    void running.exited.then((exit) => {
+      this.#probes.get(record)?.[Symbol.dispose]();
+      this.#probes.delete(record);
+      record.noteExit(exit, world.clock.now());
+      onChange();
+    });
+  }
+
+  #probe(record: ContainerRecord, running: RunningContainer): void {
     const { world, onChange, onError } = this.#options;
     const { spec, kind } = record.container;
     const { startupProbe, livenessProbe, readinessProbe } = spec;
-    this.#hasInitialized ||= kind === 'regular';
     const target = this.#target(record, running);
     const probes = new ContainerProbes({
       clock: world.clock,
@@ -113,12 +127,6 @@ export class ContainerGroup {
     });
     this.#probes.set(record, probes);
     this.#takeReadiness(record);
-    void running.exited.then((exit) => {
-      probes[Symbol.dispose]();
-      this.#probes.delete(record);
-      record.noteExit(exit, world.clock.now());
-      onChange();
-    });
   }
 
   #takeReadiness(record: ContainerRecord): void {

@@ -31,6 +31,8 @@ export class PodWorker {
   readonly #containers: ContainerGroup;
   readonly #stopping = new AbortController();
   readonly #startTime: string;
+  /** It had ended before this kubelet saw it: what its status says is all there is to say. */
+  readonly #wasOver: boolean;
   #pod: Pod;
   #sandbox: PodSandbox | undefined;
   #podIPs: readonly string[];
@@ -52,8 +54,14 @@ export class PodWorker {
     this.#status = pod.status ?? {};
     this.#startTime = pod.status?.startTime ?? timestampOf(world.clock.now());
     this.#podIPs = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
-    const onChange = (): void => this.#trigger();
-    this.#containers = new ContainerGroup({ world, pod: () => this.#pod, onChange, onError: callbacks.onError });
+    this.#containers = new ContainerGroup({
+      world,
+      pod: () => this.#pod,
+      onChange: () => this.#trigger(),
+      onHook: () => this.#publish(),
+      onError: callbacks.onError,
+    });
+    this.#wasOver = this.#isOver;
     this.#containers.adopt(this.#status);
     this.#watchLifetime();
   }
@@ -238,6 +246,7 @@ export class PodWorker {
   }
 
   #publish(): void {
+    if (this.#wasOver) return;
     const { hostIPs, clock } = this.#world;
     const containers = this.#containers;
     const observation = {

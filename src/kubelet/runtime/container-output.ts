@@ -37,5 +37,5 @@ export class ContainerOutput {
 
 function targetOf({ stdout, stderr }: ProcessStreams, stream: OutputStream): Writable | undefined {
   const target = stream === 'stdout' ? stdout : stderr;
-  return target?.destroyed ? undefined : target;
+  return target?.writable ? target : undefined;
 }

@@ -78,11 +78,11 @@ export class ContainerWorld {
     this.#message = await files.terminationLog(spec);
     const mounts = [...(await files.mounts(spec, this.start.env)), this.#message];
     if (this.#isClosed) throw new Error('the container has ended');
-    const { replacements } = files;
     return ProgramHome.create({
       hostname: hostname.hostname,
-      files: replacements,
+      files: files.replacements,
       mounts,
+      folders: [join('/', spec.workingDir ?? '')],
       layer: this.#layer,
       proc: true,
     });
@@ -93,7 +93,7 @@ export class ContainerWorld {
     return {
       command,
       env: this.environment(tty),
-      cwd: workingDir || '/',
+      cwd: join('/', workingDir ?? ''),
       netns: this.pod.netns,
       tty,
       stdin: hasInput ? ('pipe' as const) : ('ignore' as const),

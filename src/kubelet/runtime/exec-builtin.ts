@@ -11,7 +11,7 @@ export async function execBuiltin(
 ): Promise<ExitStatus> {
   const write = (stream: 'stdout' | 'stderr', text: string): void => {
     const target = stream === 'stdout' ? stdout : (stderr ?? stdout);
-    if (target !== undefined && !target.destroyed) target.write(text);
+    if (target?.writable) target.write(text);
   };
   try {
     const process = await image.start(buildBuiltinContext(world, args, write));

@@ -95,7 +95,7 @@ export class PodFiles {
       const subPath = mount.subPathExpr ? expandVariables(mount.subPathExpr, env) : (mount.subPath ?? '');
       const source = await withSubPath(this.#source(volume), subPath);
       const isFixed = volume.emptyDir === undefined && volume.hostPath === undefined;
-      mounts.push({ source, target: normalize(mount.mountPath), readOnly: mount.readOnly === true || isFixed });
+      mounts.push({ source, target: join('/', mount.mountPath), readOnly: mount.readOnly === true || isFixed });
     }
     return mounts;
   }

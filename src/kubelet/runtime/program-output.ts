@@ -34,6 +34,7 @@ export async function pipeProgram(program: RunningProgram, streams: ProcessStrea
   streams.signal.addEventListener('abort', kill, { once: true });
   // A program that does not read its input, or ends before it, is no failure of the exec.
   program.stdin.on('error', () => {});
+  streams.stdin?.on('error', () => program.stdin.end());
   streams.stdin?.pipe(program.stdin);
   void followSize(program, streams);
   const outputs = [deliver(program.stdout, streams.stdout), deliver(program.stderr, streams.stderr)];
@@ -47,7 +48,11 @@ export async function pipeProgram(program: RunningProgram, streams: ProcessStrea
 /** Tells a program's terminal the sizes of the client's window as they come. */
 export async function followSize(program: RunningProgram, { resize }: ProcessStreams): Promise<void> {
   if (resize === undefined) return;
-  for await (const { width, height } of resize) program.resize(width, height);
+  try {
+    for await (const { width, height } of resize) program.resize(width, height);
+  } catch {
+    // The client is gone, or the program and its terminal are: there is no size any more.
+  }
 }
 
 /** Copies what a program prints; `finish`, called when the program has ended, resolves when all of it is written. */
@@ -57,7 +62,7 @@ export function deliver(source: Readable, target: Writable | undefined): { finis
   source.on('error', () => {});
   source.on('data', (chunk: Buffer) => {
     last = performance.now();
-    if (target === undefined || target.destroyed || target.write(chunk)) return;
+    if (target === undefined || !target.writable || target.write(chunk)) return;
     source.pause();
     target.once('drain', resume);
   });

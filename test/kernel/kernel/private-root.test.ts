@@ -19,18 +19,14 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function createHome(targets: readonly string[]): ProgramHome {
-  const mounts = targets.map((target) => ({
-    source: join(folder, 'volume'),
-    target,
-    readOnly: target.endsWith('-ro'),
-  }));
-  const layer = mkdtempSync(join(folder, 'layer-'));
+function createHome(targets: readonly string[], folders: readonly string[] = []): ProgramHome {
+  const source = join(folder, 'volume');
   return ProgramHome.create({
     hostname: 'web',
     files: { '/etc/hosts': join(folder, 'hosts') },
-    mounts,
-    layer,
+    mounts: targets.map((target) => ({ source, target, readOnly: target.endsWith('-ro') })),
+    folders,
+    layer: mkdtempSync(join(folder, 'layer-')),
     proc: true,
   });
 }
@@ -73,6 +69,14 @@ describe('a program with a layer over the root file system', () => {
     await shell(home, 'mkdir /towtank-made && echo mine > /towtank-made/file');
     expect(await shell(home, 'cat /towtank-made/file')).toBe('mine\n');
     expect(existsSync('/towtank-made')).toBe(false);
+  });
+
+  test('has the folders that it asks for', async () => {
+    using home = createHome([], ['/towtank-app', '/usr/share/towtank/app', '/var/run/towtank-app']);
+    expect(await shell(home, 'cd /towtank-app && cd /usr/share/towtank/app && cd /var/run/towtank-app && pwd')).toBe(
+      '/var/run/towtank-app\n',
+    );
+    expect(existsSync('/towtank-app') || existsSync('/usr/share/towtank')).toBe(false);
   });
 
   test('shares /tmp with the host', async () => {

@@ -92,6 +92,44 @@ describe('a pod that runs a program of the host', () => {
   });
 });
 
+describe('the surroundings of a program', () => {
+  test('have the working directory, made when it is missing', async () => {
+    await using lab = await createKubeletLab();
+    const pod = await lab.run({ image: 'busybox', command: ['sleep', '1000'], workingDir: '/towtank-app/deep' });
+    expect((await lab.exec(pod, ['pwd'])).stdout).toBe('/towtank-app/deep\n');
+    const builtin = await lab.run({ image: 'busybox', workingDir: '/towtank-app' });
+    expect((await lab.exec(builtin, ['pwd'])).stdout).toBe('/towtank-app\n');
+  });
+
+  test('let a program write to /dev/stdout and /dev/stderr by name', async () => {
+    await using lab = await createKubeletLab();
+    const pod = await lab.create({
+      ...script('echo out > /dev/stdout; echo err > /dev/stderr'),
+      spec: { restartPolicy: 'Never' },
+    });
+    await lab.until(pod, isOver);
+    expect((await lab.logs(pod)).split('\n').sort()).toEqual(['', 'err', 'out']);
+  });
+
+  test('show nothing of what the programs of other pods wrote to the root file system', async () => {
+    await using lab = await createKubeletLab();
+    const sleeper = { image: 'busybox', command: ['sleep', '1000'] };
+    const [one, two] = [await lab.run(sleeper), await lab.run(sleeper)];
+    await lab.exec(one, ['mkdir', '/towtank-of-one']);
+    expect((await lab.exec(two, ['ls', '/towtank-of-one'])).exitCode).toBe(2);
+  });
+
+  test('are given up with the container: what it wrote is gone after a restart', async () => {
+    await using lab = await createKubeletLab();
+    const pod = await lab.run(script('trap exit TERM; echo up; while :; do sleep 0.05; done'));
+    await lab.follow(pod, 1);
+    await lab.exec(pod, ['mkdir', '/towtank-before']);
+    await lab.exec(pod, ['kill', '1']);
+    await lab.until(pod, ({ status }) => status?.containerStatuses?.[0]?.restartCount === 1);
+    expect((await lab.exec(pod, ['ls', '/towtank-before'])).exitCode).toBe(2);
+  });
+});
+
 describe('several containers of a pod', () => {
   test('share the network and not the processes', async () => {
     await using lab = await createKubeletLab();

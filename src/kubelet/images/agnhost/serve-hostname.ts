@@ -21,7 +21,7 @@ export function serveHostname(context: BuiltinContext, args: readonly string[]):
     if (signal !== 'SIGTERM') return program.exit(goSignalExit);
     log('Shutting down after receiving signal: terminated.');
     log('Awaiting pod deletion.');
-    program.hold(context.schedule(LINGER_MS, () => program.exit(0)));
+    program.after(LINGER_MS, context, () => program.exit(0));
   });
   if (values.get('tcp')) {
     const answer = (socket: { end(text: string): void }): void => socket.end(context.hostname);

@@ -23,7 +23,7 @@ export const echoServer: BuiltinImage = {
         const code = Number(parameter('code') ?? 200);
         const body = (await readBody(message)).toString('utf8');
         const wait = Math.min(Number(parameter('time') ?? 0) || 0, 60_000);
-        if (wait > 0) await new Promise<void>((resolve) => void program.hold(context.schedule(wait, resolve)));
+        if (wait > 0) await new Promise<void>((resolve) => program.after(wait, context, resolve));
         const answer = {
           host: {
             hostname: (message.headers.host ?? '').replace(/:\d+$/, ''),

@@ -1,4 +1,4 @@
-import type { BuiltinExit, BuiltinProcess } from '../builtin-image.ts';
+import type { BuiltinContext, BuiltinExit, BuiltinProcess } from '../builtin-image.ts';
 
 /** Exit code of a Go program that has no handler for the signal it gets as pid 1. */
 export const goSignalExit = 2;
@@ -28,6 +28,16 @@ export class BuiltinProgram implements BuiltinProcess {
     if (this.#isOver) resource[Symbol.dispose]();
     else this.#held.push(resource);
     return resource;
+  }
+
+  /** Calls back after `ms`, unless the program has exited by then. */
+  after(ms: number, { schedule }: Pick<BuiltinContext, 'schedule'>, callback: () => void): void {
+    const timer = this.hold(
+      schedule(ms, () => {
+        this.#held.splice(this.#held.indexOf(timer), 1);
+        callback();
+      }),
+    );
   }
 
   /** Ends the program; a second exit changes nothing. */

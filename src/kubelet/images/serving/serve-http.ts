@@ -65,7 +65,8 @@ function sharedServer(): Server {
 }
 
 async function answer(handler: HttpHandler, message: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = URL.canParse(message.url ?? '/', 'http://pod') ? new URL(message.url ?? '/', 'http://pod') : undefined;
+  const target = message.url?.startsWith('/') ? `http://pod${message.url}` : (message.url ?? '');
+  const url = URL.canParse(target) ? new URL(target) : undefined;
   if (url === undefined) return void response.writeHead(400).end();
   try {
     await handler(

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { BuiltinContext, BuiltinProcess } from '../builtin-image.ts';
 import { BuiltinProgram } from '../serving/builtin-program.ts';
-import { remoteAddress } from '../serving/listen.ts';
+import { plainAddress } from '../serving/listen.ts';
 import { type HttpRequest, serveHttp } from '../serving/serve-http.ts';
 import { sendFile } from './static-files.ts';
 
@@ -22,7 +22,9 @@ export function runWebServer(context: BuiltinContext, web: WebServer): BuiltinPr
   program.hold(
     serveHttp(context, { port: web.port }, async (request, response) => {
       response.setHeader('server', web.server);
-      response.once('close', () => context.print(accessLogLine(context.now(), request, response)));
+      // When it is over the socket may have forgotten whose it was.
+      const client = plainAddress(request.message.socket.remoteAddress);
+      response.once('close', () => context.print(accessLogLine({ ms: context.now(), client, request, response })));
       await answer(context, web, { request, response });
     }),
   );
@@ -46,9 +48,15 @@ function html(response: ServerResponse, status: number, page: string): void {
   response.writeHead(status, { 'content-type': 'text/html', 'content-length': Buffer.byteLength(page) }).end(page);
 }
 
+interface Access {
+  readonly ms: number;
+  readonly client: string;
+  readonly request: HttpRequest;
+  readonly response: ServerResponse;
+}
+
 // The "combined" format of nginx and Apache.
-function accessLogLine(ms: number, { message, method }: HttpRequest, response: ServerResponse): string {
-  const client = remoteAddress(message.socket).replace(/:\d+$/, '');
+function accessLogLine({ ms, client, request: { message, method }, response }: Access): string {
   const time = new Date(ms).toUTCString();
   const [, day, month, year, clock] = /^\w+, (\d+) (\w+) (\d+) ([\d:]+)/.exec(time) ?? [];
   const request = `${method} ${message.url} HTTP/${message.httpVersion}`;

@@ -170,6 +170,8 @@ describe('a container that ends', () => {
     expect(bench.worker.status.phase).toBe('Running');
     expect(bench.condition('Ready')).toBe('False');
     expect(bench.events.at(-1)).toBe('Warning BackOff Back-off restarting failed container a in pod web_default(u1)');
+    await bench.change({ metadata: { labels: { touched: 'yes' } } });
+    expect(bench.events.filter((event) => event.includes('BackOff'))).toHaveLength(1);
     await bench.clock.step(9_999);
     expect(bench.runtime.started).toHaveLength(2);
     await bench.clock.step(1);
@@ -415,8 +417,11 @@ describe('a postStart hook', () => {
     const lifecycle = { postStart: { sleep: { seconds: 3 } } };
     const bench = await new Bench({ containers: [busybox('a', { lifecycle }), busybox('b')] }).start();
     expect(bench.runtime.names).toEqual(['a']);
+    expect(bench.container('a')).toMatchObject({ ready: false, state: { waiting: { reason: 'ContainerCreating' } } });
+    expect(bench.worker.status.phase).toBe('Pending');
     await bench.clock.step(3_000);
     expect(bench.runtime.names).toEqual(['a', 'b']);
+    expect(bench.container('a')).toMatchObject({ ready: true, state: { running: {} } });
   });
 });
 
@@ -522,6 +527,9 @@ describe('a pod of an earlier life of the kubelet', () => {
   test('that had ended stays as it was', async () => {
     const bench = await new Bench({ containers: [busybox('a')] }, { status: { phase: 'Succeeded' } }).start();
     expect(bench.runtime.started).toEqual([]);
-    expect(bench.worker.status.phase).toBe('Succeeded');
+    expect(bench.worker.status).toEqual({ phase: 'Succeeded' });
+    expect(bench.writes).toBe(0);
+    await bench.delete(0);
+    expect(bench.stopped).toBe(1);
   });
 });
