@@ -1,33 +1,64 @@
 import { UserError } from '../errors/towtank-error.ts';
+import { checkShape, isRecord, withoutNulls } from '../kube/object-shape.ts';
 import type { KubeObject } from '../kube/resources.ts';
+import { SHAPES } from './object-shapes.ts';
+
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
 
 /**
  * Reads objects as kubectl prints them: YAML of one or many documents, or JSON; Lists are opened. Rejects with
- * ERR_INVALID_MANIFEST that names file and line.
+ * ERR_INVALID_MANIFEST that names file, line of the document, and the field.
  */
 export async function readObjects(text: string, file: string): Promise<readonly KubeObject[]> {
-  const { parseAllDocuments } = await import('yaml');
-  const documents = parseAllDocuments(text);
+  const { LineCounter, parseAllDocuments } = await import('yaml');
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines });
   const objects: KubeObject[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
     const [error] = document.errors;
-    if (error !== undefined) throw invalid(file, error.linePos?.[0].line ?? 1, error.message);
-    const value: unknown = document.toJS();
-    if (value !== null && value !== undefined) objects.push(...openList(value, file));
+    if (error !== undefined) throw invalid({ file, line: error.linePos?.[0].line ?? 1 }, error.message);
+    const { line } = lines.linePos(document.contents?.range?.[0] ?? 0);
+    openList(document.toJS(), { place: { file, line }, into: objects });
   }
   return objects;
 }
 
-function openList(value: unknown, file: string): readonly KubeObject[] {
-  const { kind, items } = value as { kind?: unknown; items?: unknown };
-  if (typeof value !== 'object' || typeof kind !== 'string') throw invalid(file, 1, 'an object without a kind');
-  if (!kind.endsWith('List') || !Array.isArray(items)) return [value as KubeObject];
+function openList(
+  value: unknown,
+  { place, into, listKind = '' }: { readonly place: Place; readonly into: KubeObject[]; readonly listKind?: string },
+): void {
+  if (value === null || value === undefined) return;
+  if (!isRecord(value)) throw invalid(place, 'no Kubernetes object');
   // Items of a typed list carry no kind of their own.
-  const own = kind.slice(0, -'List'.length);
-  return items.flatMap((item: KubeObject) => openList(item.kind === undefined ? { ...item, kind: own } : item, file));
+  const kind = typeof value['kind'] === 'string' ? value['kind'] : listKind;
+  if (kind === '') throw invalid(place, 'an object without a kind');
+  if (!kind.endsWith('List')) {
+    keepObject({ ...value, kind }, { place, into });
+    return;
+  }
+  const { items = [] } = value;
+  if (!Array.isArray(items)) throw invalid(place, `items of a ${kind} must be a list`);
+  for (const item of items) openList(item, { place, into, listKind: kind.slice(0, -'List'.length) });
 }
 
-function invalid(file: string, line: number, message: string): UserError {
+function keepObject(
+  value: Record<string, unknown> & { readonly kind: string },
+  { place, into }: { readonly place: Place; readonly into: KubeObject[] },
+): void {
+  const shape = Object.hasOwn(SHAPES, value.kind) ? SHAPES[value.kind] : undefined;
+  if (shape === undefined) return;
+  const problem = checkShape(value, shape, '');
+  const object = withoutNulls(value) as KubeObject;
+  const { name, namespace = 'default' } = object.metadata ?? {};
+  if (problem !== undefined) throw invalid(place, `${value.kind} ${name ?? ''}: ${problem}`);
+  if (name === undefined) throw invalid(place, `${value.kind} without a name`);
+  into.push(value.kind === 'Namespace' ? object : { ...object, metadata: { ...object.metadata, namespace } });
+}
+
+function invalid({ file, line }: Place, message: string): UserError {
   return new UserError({
     code: 'ERR_INVALID_MANIFEST',
     message: `${file}:${line}: ${message}`,

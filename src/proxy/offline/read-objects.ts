@@ -1,6 +1,7 @@
 import { UserError } from '../../errors/towtank-error.ts';
 import type { EndpointSlice, Node, Service, ServiceCIDR } from '../../kube/generated/types.ts';
-import { checkShape, isRecord, SHAPES, withoutNulls } from './object-shapes.ts';
+import { checkShape, isRecord, withoutNulls } from '../../kube/object-shape.ts';
+import { SHAPES } from './object-shapes.ts';
 
 /** The objects of a file that a proxy looks at. */
 export interface ReadObjects {
