@@ -14,7 +14,7 @@ import {
  * away what the new type cannot have, unless the client changed that too (which validation then refuses).
  */
 export function normalizeService(spec: ServiceSpec, previous: ServiceSpec | undefined): ServiceSpec {
-  if (previous === undefined) return needsClusterIP(spec) ? withPluralClusterIPs(spec) : spec;
+  if (previous === undefined) return withPluralClusterIPs(spec);
   const dropped = dropFieldsOfOldType(spec, previous);
   return syncClusterIPs(keepAllocated(dropped, previous), previous);
 }

@@ -11,7 +11,7 @@ import { allocateNodePorts } from './allocate-node-ports.ts';
 import { FieldFailure } from './field-failure.ts';
 import { fillIPFamilies } from './ip-families.ts';
 import { normalizeService } from './normalize-service.ts';
-import { needsClusterIP, needsHealthCheckNodePort, nodePortsOf, specOf } from './service-fields.ts';
+import { needsClusterIP, needsHealthCheckNodePort, needsNodePorts, nodePortsOf, specOf } from './service-fields.ts';
 import { validateUpdate } from './validate-update.ts';
 
 export interface ServiceAllocatorOptions {
@@ -66,7 +66,7 @@ function allocate({ service, previous, isFree }: ServiceAllocation, { ranges, po
 // under one protocol says exactly that.
 function claims(service: Service): readonly ServiceClaim[] {
   const spec = specOf(service);
-  const ports = new Set(nodePortsOf(spec));
+  const ports = new Set(needsNodePorts(spec) ? nodePortsOf(spec) : []);
   if (needsHealthCheckNodePort(spec) && spec.healthCheckNodePort) ports.add(spec.healthCheckNodePort);
   return [
     ...clusterIPsOf(spec).map((address) => ({ type: 'clusterIP', address }) as const),
