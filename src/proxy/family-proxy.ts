@@ -97,15 +97,13 @@ export class FamilyProxy implements AsyncDisposable {
     const node = this.#options.node();
     if (node === undefined) return;
     const tracker = this.#trackerOf(node);
-    const { clock, backend, health, family, metrics, onWarning } = this.#options;
+    const { clock, health, family, metrics, onWarning } = this.#options;
     const full = this.#needsFull || clock.now() - this.#lastFullAt >= FULL_SYNC_PERIOD_MS;
     const { state, changed, services, triggerTimes } = tracker.take();
     this.#countPending();
     const startedAt = clock.now();
-    // Taken facts are not pending any more: if writing them fails, only a full sync brings them.
-    this.#needsFull = true;
-    const report = await backend.sync(state, full ? 'all' : changed);
     this.#needsFull = false;
+    const report = await this.#write(state, full ? 'all' : changed);
     const now = clock.now();
     if (report.kind === 'full') this.#lastFullAt = now;
     metrics.synced(family, report, { seconds: (now - startedAt) / 1000, at: now });
@@ -121,6 +119,16 @@ export class FamilyProxy implements AsyncDisposable {
     this.#first.resolve();
     this.#options.onSynced(state, report);
     if (this.#mayHaveStaleFlows(services)) await this.#cleanConntrack();
+  }
+
+  async #write(state: ProxyState, changed: ReadonlySet<string> | 'all'): Promise<SyncReport> {
+    try {
+      return await this.#options.backend.sync(state, changed);
+    } catch (error) {
+      // Taken facts are not pending any more: only a full sync brings them now.
+      this.#needsFull = true;
+      throw error;
+    }
   }
 
   #trackerOf(node: NodeNetwork): StateTracker {

@@ -34,7 +34,7 @@ export interface ProxyBackend {
   readonly family: Family;
   /**
    * Makes the kernel agree with `state`. `changed` names the keys that may differ from the last successful call; 'all' asks
-   * for a full rewrite. Rejects with KernelCommandError and keeps what it knew, so that the caller retries with 'all'.
+   * for a full rewrite. Rejects with KernelCommandError or TransactionError and keeps what it knew, so that the caller retries with 'all'.
    */
   sync(state: ProxyState, changed: ReadonlySet<string> | 'all'): Promise<SyncReport>;
   /** Resolves with false when somebody removed our rules behind our back: the caller then asks for a full sync. */

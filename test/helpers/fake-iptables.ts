@@ -89,9 +89,14 @@ export class FakeIptables implements IptablesRunner {
   #run(chains: Chains, line: string, number: number): void {
     if (line.startsWith(':')) return void chains.set(line.slice(1).split(' ')[0]!, []);
     const [, command = '', name = '', rest = ''] = /^-([A-Z]) ?(\S*) ?(.*)$/.exec(line) ?? [];
-    if (command === 'S') return;
+    if (command === 'S' && name === '') return;
     const rules = chains.get(name);
     if (rules === undefined) throw failure(`line ${number}: no chain ${name}`, 2);
+    if (command === 'S') return;
+    if (command === 'C') {
+      if (rules.includes(printRule(parseRule(rest)))) return;
+      throw failure(`line ${number}: Bad rule (does a matching rule exist in that chain?)`, 1);
+    }
     if (command === 'X') {
       if (rules.length > 0) throw failure(`line ${number}: chain ${name} is not empty`, 4);
       chains.delete(name);

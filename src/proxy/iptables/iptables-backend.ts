@@ -4,7 +4,7 @@ import type { ProxyBackend, ProxyState, SyncReport } from '../proxy-backend.ts';
 import { Quarantine } from '../quarantine.ts';
 import { AppliedRules } from './applied-rules.ts';
 import type { FixedOptions } from './build-fixed-chains.ts';
-import { CANARY, FORWARD, POSTROUTING } from './chain-names.ts';
+import { checkScript } from './check-script.ts';
 import { writeCleanup } from './cleanup.ts';
 import { readExisting } from './existing-rules.ts';
 import { READ_ALL_RULES, RestoreScript } from './restore-script.ts';
@@ -16,12 +16,7 @@ export interface IptablesBackendOptions extends FixedOptions {
   readonly runner: IptablesRunner;
 }
 
-// kube-proxy looks for the canary in mangle only, which is cheap at any size, and misses a flush of another table alone.
-// Legacy iptables reads a whole table to list one chain: there the others are looked at while they are small.
-const WATCHED = [
-  { table: 'nat', chain: POSTROUTING },
-  { table: 'filter', chain: FORWARD },
-] as const;
+// Legacy iptables reads a whole table to look at one chain: tables other than mangle are watched while they are small.
 const WATCHED_RULES = 5000;
 
 /** iptables mode: the rules of kube-proxy, written with as little text as each change needs. */
@@ -51,19 +46,14 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   async isIntact(): Promise<boolean> {
-    if (this.#applied === undefined) return true;
-    if ((await this.#list('mangle', CANARY)) === undefined) return false;
-    if (this.#ruleCount(this.#applied) > WATCHED_RULES && !(await this.#usesNft())) return true;
-    for (const { table, chain } of WATCHED) if (!(await this.#list(table, chain))?.includes('-A ')) return false;
-    return true;
-  }
-
-  // What `iptables -S CHAIN` prints; undefined when the chain is not there.
-  async #list(table: string, chain: string): Promise<string | undefined> {
+    const applied = this.#applied;
+    if (applied === undefined) return true;
+    const small = this.#ruleCount(applied) <= WATCHED_RULES || (await this.#usesNft());
     try {
-      return (await this.#runner.run(this.family, ['-t', table, '-S', chain])).stdout;
+      await this.#runner.restore(this.family, checkScript(applied.node, { everyTable: small }), { noflush: true });
+      return true;
     } catch (error) {
-      if (error instanceof KernelCommandError && error.exitCode === 1) return undefined;
+      if (error instanceof KernelCommandError) return false;
       throw error;
     }
   }

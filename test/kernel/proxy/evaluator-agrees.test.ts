@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
 import type { Random } from '../../../src/kube/clock.ts';
 import { type Evaluation, evaluatePacket } from '../../../src/netfilter/evaluate/evaluate-packet.ts';
+import { parseRuleset } from '../../../src/netfilter/iptables/parse-ruleset.ts';
 import { ServiceFacts } from '../../../src/proxy/facts/service-facts.ts';
 import { StateTracker } from '../../../src/proxy/facts/state-tracker.ts';
 import { buildRuleset } from '../../../src/proxy/iptables/build-ruleset.ts';
 import { IptablesBackend } from '../../../src/proxy/iptables/iptables-backend.ts';
 import type { ProxyState } from '../../../src/proxy/proxy-backend.ts';
 import { buildNodeFacts } from '../../helpers/build-proxy-facts.ts';
+import { comparableRules } from '../../helpers/compare-rules.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
 import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
 import { RandomCluster, ZONES } from '../../helpers/random-services.ts';
@@ -66,7 +68,7 @@ describe.each(['nft', 'legacy'] as const)('on iptables-%s', (way) => {
   });
   afterAll(() => leaks.finish());
 
-  it(`the evaluator and the kernel agree about ${RUNS} states with ${PACKETS} packets each (seed ${SEED})`, {
+  it(`kernel, builder and evaluator agree about ${RUNS} states with ${PACKETS} packets each (seed ${SEED})`, {
     timeout: 60_000 + RUNS * 10_000,
   }, async () => {
     await using lab = await PacketLab.create('node-1', {
@@ -89,6 +91,8 @@ describe.each(['nft', 'legacy'] as const)('on iptables-%s', (way) => {
       const { state, changed } = tracker.take();
       await backend.sync(state, run === 0 ? 'all' : changed);
       const ruleset = buildRuleset(state, OPTIONS);
+      const inKernel = parseRuleset('ipv4', await runner.save('ipv4'));
+      expect(comparableRules(inKernel, { unordered: /^$/ })).toEqual(comparableRules(ruleset, { unordered: /^$/ }));
       for (let packet = 0; packet < PACKETS; packet++) {
         const probe = randomProbe(random, state);
         const evaluation = evaluatePacket(
