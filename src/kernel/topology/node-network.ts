@@ -6,7 +6,7 @@ import { NetworkNamespace } from '../network-namespace.ts';
 import { hostPrefix, isV6 } from './addresses.ts';
 import { Announcer } from './announcement.ts';
 import { checkHost, checkPlan } from './check-plan.ts';
-import { macOfNode } from './node-operations.ts';
+import { macOfNode, podBridge } from './node-operations.ts';
 import type { NodePlan, PodAttachment, PodPlan } from './plan.ts';
 import { buildBridgePod, buildPtpPod, type PodOperations } from './pod-operations.ts';
 
@@ -59,6 +59,9 @@ export class NodeNetwork {
       links.apply(this.netns, operations.node);
       links.apply(netns, operations.pod);
       awaitCarrier(this.netns, hostLink);
+      awaitCarrier(netns, 'eth0');
+      // A bridge has a carrier when its first port has one.
+      if (this.#attachment === 'bridge') awaitCarrier(this.netns, podBridge);
       const pod = { name, netns, addresses, detach: () => this.#detach(name, operations) };
       this.#pods.set(name, pod);
       return pod;

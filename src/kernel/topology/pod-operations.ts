@@ -64,6 +64,7 @@ function ptpAddress(address: string): LinkOperation[] {
   const link = 'eth0';
   return [
     { kind: 'addAddress', link, address: hostPrefix(address) },
+    ...receiveAtOnce(address),
     { kind: 'setNeighbour', link, address: gateway, mac: ptpGatewayMac },
     { kind: 'addRoute', destination: everywhere(address), gateway, link, onLink: true },
   ];
@@ -76,9 +77,16 @@ function bridgeAddress(node: NodePlan, address: string): LinkOperation[] {
   const link = 'eth0';
   return [
     { kind: 'addAddress', link, address: `${address}/${prefixBytes(cidr).length}` },
+    ...receiveAtOnce(address),
     { kind: 'setNeighbour', link, address: gateway, mac: podBridgeMac(node) },
     { kind: 'addRoute', destination: everywhere(address), gateway, link },
   ];
+}
+
+// The kernel makes an IPv6 address receive in its own time, in a work queue, even without duplicate address detection. The
+// route that it adds then is added here now.
+function receiveAtOnce(address: string): LinkOperation[] {
+  return isV6(address) ? [{ kind: 'replaceRoute', destination: hostPrefix(address), link: 'eth0', type: 'local' }] : [];
 }
 
 // Without it, what the node itself sends to a pod would carry whatever address the kernel finds first.
