@@ -119,7 +119,7 @@ function writeIPv4(text: string, { out, at }: Place): void {
 }
 
 function addressOf(text: string, bytes: 16): Buffer {
-  const address = isIP(text) === 0 ? undefined : ipBytes(text);
+  const address = isIP(text) === 0 || text.includes('%') ? undefined : ipBytes(text);
   if (address?.length !== bytes) throw invalid('ipv6_addr', text);
   return address;
 }
