@@ -9,6 +9,7 @@ import type { Edns } from '../../src/dns/wire/edns.ts';
 import { encodeMessage, Flag } from '../../src/dns/wire/message.ts';
 import { printRecord } from '../../src/dns/wire/record-text.ts';
 import { parseRecordType, RecordClass } from '../../src/dns/wire/record-type.ts';
+import type { ZoneProvider } from '../../src/dns/zone/cluster-zone.ts';
 import { ObjectZone } from '../../src/dns/zone/object-zone.ts';
 import type { Clock } from '../../src/kube/clock.ts';
 import type { KubeObject } from '../../src/kube/resources.ts';
@@ -17,6 +18,8 @@ import { SteppedClock } from './stepped-clock.ts';
 
 export interface ChainOptions {
   readonly objects?: readonly KubeObject[];
+  /** Other than the objects'. */
+  readonly zone?: ZoneProvider;
   readonly clock?: Clock;
   readonly ownAddresses?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
@@ -44,6 +47,7 @@ const noNetwork: DnsNetwork = {
 
 /** The plugins of a Corefile without sockets: asked directly, stepped by a clock. */
 export class DnsChain {
+  /** The objects that it was built with, to be replaced; not in use when it was built on another zone. */
   readonly zone: ObjectZone;
   readonly metrics = new MetricsRegistry();
   readonly logged: string[] = [];
@@ -65,7 +69,7 @@ export class DnsChain {
       log: (level, line) => void chain.logged.push(`${level}: ${line}`),
       metrics: chain.metrics,
       network: noNetwork,
-      zone: chain.zone,
+      zone: options.zone ?? chain.zone,
       ownAddresses: () => ownAddresses,
       readFile: async (path) => chain.files[path],
       upstream: options.upstream ?? 'on',

@@ -99,3 +99,31 @@ function toData(type: string, data: unknown): unknown {
 function dotted(name: string): string {
   return name === '.' || name === '' ? '.' : `${name}.`;
 }
+
+/** What two servers must agree on: sections as sets, times of the SOA left out. */
+export interface ComparableReply {
+  readonly rcode: string;
+  readonly flags: JudgedReply['flags'];
+  readonly question: JudgedReply['question'];
+  readonly sections: readonly (readonly string[])[];
+  readonly edns: JudgedReply['edns'];
+}
+
+export function comparable({
+  rcode,
+  flags,
+  question,
+  answer,
+  authority,
+  additional,
+  edns,
+}: JudgedReply): ComparableReply {
+  const sections = [answer, authority, additional].map((records) => records.map(comparableRecord).sort());
+  return { rcode, flags, question, sections, edns };
+}
+
+function comparableRecord(record: JudgedRecord): string {
+  const { data } = record;
+  if (typeof data !== 'object' || data === null || !('serial' in data)) return JSON.stringify(record);
+  return JSON.stringify({ ...record, data: { ...data, serial: 0 } });
+}

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { type Socket as Connection, createServer, type Server } from 'node:net';
 import dnsPacket, { type Packet } from 'dns-packet';
 
 /** What the resolver answers: to a question, or nothing at all (undefined). */
@@ -13,6 +13,7 @@ export class FakeResolver implements AsyncDisposable {
   readonly queries: Packet[] = [];
   readonly #udp: Socket;
   readonly #tcp: Server;
+  readonly #connections = new Set<Connection>();
   readonly #resolve: Resolve;
 
   private constructor(resolve: Resolve, udp: Socket, tcp: Server) {
@@ -25,6 +26,8 @@ export class FakeResolver implements AsyncDisposable {
       if (reply !== undefined) udp.send(reply, peer.port, peer.address);
     });
     tcp.on('connection', (socket) => {
+      this.#connections.add(socket);
+      socket.on('close', () => this.#connections.delete(socket));
       socket.on('data', (frame) => {
         const reply = this.#answer(frame.subarray(2), 'tcp');
         if (reply === undefined) return;
@@ -42,6 +45,11 @@ export class FakeResolver implements AsyncDisposable {
     udp.bind((tcp.address() as { port: number }).port, address);
     await once(udp, 'listening');
     return new FakeResolver(resolve, udp, tcp);
+  }
+
+  /** Ends its TCP connections from its side. */
+  closeConnections(): void {
+    for (const socket of this.#connections) socket.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

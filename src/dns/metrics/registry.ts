@@ -140,7 +140,7 @@ export class MetricsRegistry {
 
 function printLabels(names: Labels, key: string, le?: string): string {
   const values = names.length === 0 ? [] : key.split('\u0000');
-  const pairs = names.map((name, i) => `${name}="${escapeLabel(values[i] ?? '')}"`);
+  const pairs = names.map((name, i) => `${name}="${escapeLabel(values[i] ?? '')}"`).sort();
   if (le !== undefined) pairs.push(`le="${le}"`);
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }

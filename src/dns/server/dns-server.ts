@@ -41,7 +41,7 @@ export interface DnsServerOptions {
 export class DnsServer implements AsyncDisposable {
   readonly #options: DnsServerOptions;
   readonly #registry = new MetricsRegistry();
-  readonly #listeners = new Map<string, DnsListener>();
+  #listeners: ReadonlyMap<string, DnsListener> = new Map();
   readonly #failed = Promise.withResolvers<never>();
   #config: ServerConfig | undefined;
   #endpoints: HttpEndpoint[] = [];
@@ -107,7 +107,7 @@ export class DnsServer implements AsyncDisposable {
     this.#closing = true;
     this.#reloadTimer?.[Symbol.dispose]();
     await Promise.all([...this.#listeners.values()].map((listener) => listener[Symbol.asyncDispose]()));
-    this.#listeners.clear();
+    this.#listeners = new Map();
     await stopPlugins(this.#config);
     await Promise.all(this.#endpoints.map((endpoint) => endpoint[Symbol.asyncDispose]()));
     this.#endpoints = [];
@@ -184,28 +184,31 @@ export class DnsServer implements AsyncDisposable {
     this.#endpoints = await Promise.all(config.pages.map((pages) => HttpEndpoint.open(network, pages)));
   }
 
+  // New addresses first: when one of them is taken, nothing has changed.
   async #listen(config: ServerConfig, network: DnsNetwork): Promise<void> {
-    const { clock, log, limits } = this.#options;
-    const wanted = new Map(config.listen.map((listen) => [`${listen.address} ${listen.port}`, listen]));
-    for (const [key, listener] of this.#listeners) {
-      if (wanted.has(key)) continue;
-      this.#listeners.delete(key);
-      await listener[Symbol.asyncDispose]();
+    await using opened = new AsyncDisposableStack();
+    const next = new Map<string, DnsListener>();
+    for (const listen of config.listen) {
+      const key = `${listen.address} ${listen.port}`;
+      const listener = this.#listeners.get(key) ?? opened.use(await this.#open(listen, network));
+      next.set(key, listener);
     }
-    for (const [key, { address, port, query }] of wanted) {
-      const open = this.#listeners.get(key);
-      if (open !== undefined) {
-        open.server.config = query;
-        continue;
-      }
-      const server = new QueryServer(query, log, () => {
-        this.#registry.counter('coredns_panics_total', '').with().value++;
-      });
-      const options = { clock, log, limits: { ...defaultTcpLimits, ...limits } };
-      this.#listeners.set(key, await DnsListener.open(server, { network, address, port }, options));
-    }
-    const [first] = this.#listeners.values();
+    opened.move();
+    for (const { address, port, query } of config.listen) next.get(`${address} ${port}`)!.server.config = query;
+    const closed = [...this.#listeners.values()].filter((listener) => ![...next.values()].includes(listener));
+    this.#listeners = next;
+    await Promise.all(closed.map((listener) => listener[Symbol.asyncDispose]()));
+    const [first] = next.values();
     for (const plugin of config.plugins) plugin.onListening?.(first?.port ?? 0);
+  }
+
+  async #open({ address, port, query }: ServerConfig['listen'][number], network: DnsNetwork): Promise<DnsListener> {
+    const { clock, log, limits } = this.#options;
+    const server = new QueryServer(query, log, () => {
+      this.#registry.counter('coredns_panics_total', '').with().value++;
+    });
+    const options = { clock, log, limits: { ...defaultTcpLimits, ...limits } };
+    return await DnsListener.open(server, { network, address, port }, options);
   }
 
   #watchCorefile(config: ServerConfig): void {

@@ -25,6 +25,8 @@ export const defaultTcpLimits: TcpLimits = {
 };
 
 const LARGEST = 0xffff;
+/** Bytes of replies that a client may leave unread before its queries are read on. */
+const UNSENT_LIMIT = 0x40000;
 let space: { readonly bytes: Buffer; readonly at: number } | undefined;
 
 /** One client's TCP connection: frames of two length bytes and a message, any number of them under way. */
@@ -53,6 +55,7 @@ export class TcpConnection {
     };
     this.#timer = clock.schedule(limits.firstQuery, () => this.#socket.destroy());
     socket.on('data', (chunk) => this.#onData(chunk));
+    socket.on('drain', () => this.#readOn());
     socket.on('end', () => this.#onEnd());
     // A client that goes away mid-answer is no fault of ours: the close event tidies up.
     socket.on('error', () => socket.destroy());
@@ -65,18 +68,35 @@ export class TcpConnection {
   }
 
   #readFrames(): void {
-    this.#socket.cork();
-    let at = 0;
-    while (this.#running < this.#limits.pipelined && at + 2 <= this.#pending.length) {
-      const end = at + 2 + this.#pending.readUInt16BE(at);
-      if (end > this.#pending.length) break;
-      this.#onQuery(this.#pending.subarray(at + 2, end));
-      at = end;
+    // What is written may be sent at once, which makes room again.
+    while (!this.#isFull() && this.#frameEnd(0) > 0) {
+      this.#socket.cork();
+      let at = 0;
+      for (let end = this.#frameEnd(0); end > 0 && !this.#isFull(); end = this.#frameEnd(at)) {
+        this.#onQuery(this.#pending.subarray(at + 2, end));
+        at = end;
+      }
+      this.#pending = this.#pending.subarray(at);
+      this.#socket.uncork();
     }
-    this.#pending = this.#pending.subarray(at);
-    this.#socket.uncork();
-    if (this.#running >= this.#limits.pipelined) this.#socket.pause();
+    if (this.#isFull()) this.#socket.pause();
     this.#endWhenDone();
+  }
+
+  // Where the frame that starts at `at` ends; 0 when it is not whole.
+  #frameEnd(at: number): number {
+    if (at + 2 > this.#pending.length) return 0;
+    const end = at + 2 + this.#pending.readUInt16BE(at);
+    return end > this.#pending.length ? 0 : end;
+  }
+
+  #readOn(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#readFrames();
+  }
+
+  #isFull(): boolean {
+    return this.#running >= this.#limits.pipelined || this.#socket.writableLength >= UNSENT_LIMIT;
   }
 
   #onQuery(packet: Buffer): void {
@@ -95,8 +115,7 @@ export class TcpConnection {
     void answered.then(() => {
       this.#running--;
       this.#touch();
-      if (this.#socket.isPaused()) this.#socket.resume();
-      this.#readFrames();
+      this.#readOn();
     });
   }
 
@@ -114,7 +133,7 @@ export class TcpConnection {
   }
 
   #endWhenDone(): void {
-    if (this.#ended && this.#running === 0) this.#socket.end();
+    if (this.#ended && this.#running === 0 && this.#frameEnd(0) === 0) this.#socket.end();
   }
 
   #touch(): void {

@@ -43,6 +43,8 @@ export function printRdata(record: ResourceRecord): string {
   }
 }
 
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
 /** Reads one record of a zone file; ttl and class may be missing (3600, IN). Undefined when it is malformed or of an unknown type. */
 export function parseRecord(text: string): ResourceRecord | undefined {
   const words = splitWords(text);
@@ -53,7 +55,8 @@ export function parseRecord(text: string): ResourceRecord | undefined {
   for (;;) {
     const word = words[0]?.text ?? '';
     const asClass = parseRecordClass(word);
-    if (/^\d+$/.test(word)) ttl = Number(word);
+    const asTtl = parseTtl(word);
+    if (asTtl !== undefined) ttl = asTtl;
     else if (asClass !== undefined && parseRecordType(word) === undefined) recordClass = asClass;
     else break;
     words.shift();
@@ -115,13 +118,13 @@ function parseFields(
 }
 
 function parseSoa(texts: readonly string[]): Uint8Array | undefined {
-  const [mname = '', rname = '', ...numbers] = texts;
+  const [mname = '', rname = '', serial = '', ...times] = texts;
   const parts = [
     encodeName(absoluteName(mname)),
     encodeName(absoluteName(rname)),
-    ...numbers.map((text) => encodeNumber(text, 32)),
+    ...[serial, ...times.map((text) => String(parseTtl(text)))].map((text) => encodeNumber(text, 32)),
   ];
-  if (numbers.length !== 5 || parts.includes(undefined)) return undefined;
+  if (times.length !== 4 || parts.includes(undefined)) return undefined;
   return concatBytes(parts as Uint8Array[]);
 }
 
@@ -162,8 +165,18 @@ function printSoa(record: ResourceRecord): string {
   return [mname, rname, serial, refresh, retry, expire, minimum].join(' ');
 }
 
+// Seconds, or with units as BIND writes them: 1h30m.
+function parseTtl(text: string): number | undefined {
+  if (/^\d+$/.test(text)) return Number(text);
+  if (!/^(\d+[smhdw])+$/i.test(text)) return undefined;
+  const parts = [...text.toLowerCase().matchAll(/(\d+)([smhdw])/g)];
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit!]!, 0);
+}
+
+// Parentheses only let a record go on over lines, and what follows a semicolon is a comment.
 function splitWords(text: string): Word[] {
-  return [...text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) =>
+  const plain = text.replaceAll(/("(?:[^"\\]|\\.)*")|;.*|[()]/g, (_whole, quoted: string | undefined) => quoted ?? ' ');
+  return [...plain.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) =>
     quoted === undefined ? { text: plain!, quoted: false } : { text: quoted.replace(/\\(.)/g, '$1'), quoted: true },
   );
 }

@@ -139,7 +139,7 @@ describe('cache', () => {
     }
     expect(backend.asked).toBe(4);
     expect(chain.metrics.print()).toContain(
-      'coredns_cache_evictions_total{server="dns://:53",type="success",zones=".",view=""} 2',
+      'coredns_cache_evictions_total{server="dns://:53",type="success",view="",zones="."} 2',
     );
   });
 

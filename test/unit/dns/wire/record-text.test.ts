@@ -28,6 +28,12 @@ describe('record text', () => {
     expect(printRecord(parseRecord('web IN 5 A 192.0.2.1')!)).toBe('web. 5 IN A 192.0.2.1');
   });
 
+  it('reads parentheses, comments and times with units', () => {
+    const soa = parseRecord('x. 1h SOA ns. root. (7 1d\n 2h30m 1w 60) ; the end')!;
+    expect(printRecord(soa)).toBe('x. 3600 IN SOA ns. root. 7 86400 9000 604800 60');
+    expect(printRecord(parseRecord('x. 1 TXT "a;(b)"')!)).toBe('x. 1 IN TXT "a;(b)"');
+  });
+
   it('refuses what is no record', () => {
     for (const line of [
       '',
