@@ -1,4 +1,3 @@
-import type { EdnsOption } from '../wire/edns.ts';
 import { DO_BIT } from '../wire/edns.ts';
 import {
   decodePrefix,
@@ -74,11 +73,6 @@ export function withQuestion(request: DnsRequest, question: Question): DnsReques
 /** True when the client set the DO bit. */
 export function wantsDnssec({ message }: DnsRequest): boolean {
   return ((message.edns?.flags ?? 0) & DO_BIT) !== 0;
-}
-
-/** An option of the query, or undefined. */
-export function requestOption({ message }: DnsRequest, code: number): EdnsOption | undefined {
-  return message.edns?.options.find((option) => option.code === code);
 }
 
 function hasAllowedCounts(bytes: Uint8Array): boolean {

@@ -172,11 +172,6 @@ export function readSoa({ type, rdata }: ResourceRecord): SoaData | undefined {
   };
 }
 
-/** The same record with another owner. */
-export function withOwner(record: ResourceRecord, name: string): ResourceRecord {
-  return { ...record, name };
-}
-
 function nameBytes(name: string): Uint8Array {
   const bytes = encodeName(name);
   if (bytes === undefined) throw new RangeError(`not a domain name: ${name}`);

@@ -151,7 +151,13 @@ describe('search walks', () => {
   }
 });
 
-describe('tools', () => {
+const missing = ['dig', 'host', 'getent'].filter((tool) => spawnSync('which', [tool]).status !== 0);
+it.runIf(missing.length > 0)(
+  `tools are skipped: there is no ${missing.join(', ')} (Debian: bind9-dnsutils, bind9-host)`,
+  () => undefined,
+);
+
+describe.runIf(missing.length === 0)('tools', () => {
   const [{ resolvConf }] = vectors as readonly [SearchVector];
   const dig = async (...args: readonly string[]): Promise<string> => {
     const { stdout, status } = await run(resolvConf, ['dig', ...args]);
