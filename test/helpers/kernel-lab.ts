@@ -177,7 +177,7 @@ function askTcp(netns: NetworkNamespace, options: AskOptions): Promise<string> {
   const socket = connectTcp(netns, options);
   let text = '';
   return new Promise<string>((resolve, reject) => {
-    socket.setTimeout(options.timeoutMs ?? 3_000, () => reject(timedOut()));
+    socket.setTimeout(options.timeoutMs ?? 15_000, () => reject(timedOut()));
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString();
     });
@@ -192,7 +192,7 @@ async function askUdp(netns: NetworkNamespace, options: AskOptions): Promise<str
   const socket = await udpSocket(netns, { family, ...local });
   let timer: NodeJS.Timeout | undefined;
   return new Promise<string>((resolve, reject) => {
-    timer = setTimeout(() => reject(timedOut()), options.timeoutMs ?? 3_000);
+    timer = setTimeout(() => reject(timedOut()), options.timeoutMs ?? 15_000);
     socket.on('message', (message) => resolve(message.toString()));
     socket.on('error', reject);
     // Connected, so that ICMP errors reach the socket.

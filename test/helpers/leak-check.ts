@@ -10,14 +10,14 @@ interface Belongings {
   readonly descriptors: readonly string[];
 }
 
-const deadlineMs = 10_000;
+const deadlineMs = 30_000;
 const pauseMs = 20;
 
 /**
  * Remembers the namespaces, links of the root namespace, processes, mounts and descriptors that exist now, and at its
  * disposal rejects, naming them, if there are others: `await using _ = leakCheck()`, or `const check = leakCheck()` in
- * beforeAll and `await check.finish()` in afterAll. The kernel and libuv clean up in their own time, so it waits up to ten
- * seconds for things to go.
+ * beforeAll and `await check.finish()` in afterAll. The kernel and libuv clean up in their own time, so it waits up to half
+ * a minute for things to go.
  */
 export function leakCheck(): AsyncDisposable & { finish(): Promise<void> } {
   // Opens its descriptor once, for the life of the process.

@@ -1,10 +1,14 @@
 import { createSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
+import { awaitCarrier } from '../../src/kernel/netlink/await-carrier.ts';
 import { links } from '../../src/kernel/netlink/links.ts';
 import type { LinkOperation } from '../../src/kernel/netlink/operations.ts';
 import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 import { bindUdp, connectTcp, listenTcp } from '../../src/kernel/sockets.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
+
+/** How long an answer that must come is waited for: machines are busy, and only its absence is a failure. */
+export const patienceMs = 20_000;
 
 export type Transport = 'tcp' | 'udp';
 
@@ -100,7 +104,7 @@ export class PacketLab implements AsyncDisposable {
   }): Promise<PacketOutcome> {
     const netns = this.#senderOf(packet.from, packet.source);
     const attempt = packet.protocol === 'tcp' ? askTcp : askUdp;
-    return await attempt(netns, { timeoutMs: 2000, ...packet });
+    return await attempt(netns, { timeoutMs: patienceMs, ...packet });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -183,8 +187,14 @@ export class PacketLab implements AsyncDisposable {
       ...prefixes
         .filter((prefix) => !prefix.endsWith('/0'))
         .map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
+      // An IPv6 address receives in the kernel's own time; this route makes it so at once.
+      ...prefixes
+        .filter((prefix) => v6 && !prefix.endsWith('/0'))
+        .map((destination): LinkOperation => ({ kind: 'replaceRoute', destination, link: 'eth0', type: 'local' })),
       { kind: 'addRoute', destination: v6 ? '::/0' : '0.0.0.0/0', gateway, link: 'eth0', onLink: true },
     ]);
+    awaitCarrier(this.node, side.link);
+    awaitCarrier(side.netns, 'eth0');
   }
 
   async #servePass(port: number): Promise<void> {

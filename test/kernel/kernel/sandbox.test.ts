@@ -84,7 +84,7 @@ function pidsInside({ innerPid }: Launched): number[] {
 }
 
 async function allGone(pids: readonly number[]): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 30_000;
   while (pids.some((pid) => processStartTime(pid) !== undefined)) {
     if (Date.now() > deadline)
       throw new Error(`still there: ${pids.filter((pid) => processStartTime(pid) !== undefined)}`);

@@ -221,7 +221,7 @@ describe('deleting a pod', () => {
     const began = performance.now();
     await lab.delete(pod);
     await lab.untilGone(pod);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   test('runs the preStop hook first', async () => {

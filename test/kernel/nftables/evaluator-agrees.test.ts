@@ -10,7 +10,7 @@ import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts
 import { buildNodeFacts } from '../../helpers/build-proxy-facts.ts';
 import { CollidingCluster } from '../../helpers/colliding-cluster.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
-import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
+import { PacketLab, type PacketOutcome, patienceMs } from '../../helpers/packet-lab.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 import { SteppedClock } from '../../helpers/stepped-clock.ts';
 
@@ -138,7 +138,7 @@ test.each([
         const outcomes = await Promise.all(
           probes.map((probe) => {
             const { verdict } = evaluate(whole, probe);
-            return lab.send({ ...probe, timeoutMs: verdict === 'drop' || verdict === 'pass' ? 300 : 3000 });
+            return lab.send({ ...probe, timeoutMs: verdict === 'drop' || verdict === 'pass' ? 300 : patienceMs });
           }),
         );
         for (const [index, probe] of probes.entries()) {

@@ -4,7 +4,7 @@ import { familyOf, joinHostPort } from '../../../src/netfilter/address.ts';
 import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts';
 import { ourDeviations } from '../../conformance/proxy-packets/deviations.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
-import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
+import { PacketLab, type PacketOutcome, patienceMs } from '../../helpers/packet-lab.ts';
 import {
   familyOfVector,
   loadVectors,
@@ -37,7 +37,7 @@ const expectedOf = (packet: VectorPacket): VectorVerdict => packet.expectByMode?
 
 // Who expects an answer waits for it even on a busy machine; silence is believed sooner.
 const patienceFor = ({ verdict }: VectorVerdict): number =>
-  verdict === 'drop' || verdict === 'passthrough' ? 300 : 3000;
+  verdict === 'drop' || verdict === 'passthrough' ? 300 : patienceMs;
 
 function backendsOf(vector: Vector): string[] {
   const family = familyOfVector(vector.nodeState);

@@ -11,7 +11,7 @@ import type { ProxyState } from '../../../src/proxy/proxy-backend.ts';
 import { buildNodeFacts } from '../../helpers/build-proxy-facts.ts';
 import { comparableRules } from '../../helpers/compare-rules.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
-import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
+import { PacketLab, type PacketOutcome, patienceMs } from '../../helpers/packet-lab.ts';
 import { RandomCluster, ZONES } from '../../helpers/random-services.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 
@@ -106,7 +106,7 @@ describe.each(['nft', 'legacy'] as const)('on iptables-%s', (way) => {
           { localAddresses: [NODE] },
         );
         const silent = evaluation.verdict === 'drop' || evaluation.verdict === 'pass';
-        const outcome = await lab.send({ ...probe, timeoutMs: silent ? 150 : 3000 });
+        const outcome = await lab.send({ ...probe, timeoutMs: silent ? 150 : patienceMs });
         const message = JSON.stringify({
           probe,
           outcome,

@@ -21,7 +21,14 @@ const FOREIGN = [
 const foreignLines = (saved: string): string[] => saved.split('\n').filter((line) => /198\.51\.100|FOREIGN/.test(line));
 
 const ask = (lab: PacketLab) =>
-  lab.send({ from: 'pod', source: '10.244.0.9', protocol: 'tcp', destination: '10.96.0.10', port: 80, timeoutMs: 200 });
+  lab.send({
+    from: 'pod',
+    source: '10.244.0.9',
+    protocol: 'tcp',
+    destination: '10.96.0.10',
+    port: 80,
+    timeoutMs: 2000,
+  });
 
 describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way) => {
   let leaks: ReturnType<typeof leakCheck>;
@@ -54,7 +61,7 @@ describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way)
     await iptables.restore('ipv4', tables.map((table) => `*${table}\nCOMMIT\n`).join(''), { noflush: false });
     const saved = async () => (await iptables.save('ipv4')).split('\n').filter((line) => line.startsWith('-A'));
     expect(await saved()).not.toEqual(before);
-    await expect.poll(saved, { timeout: 5000 }).toEqual(before);
+    await expect.poll(saved).toEqual(before);
     expect(await ask(lab)).toMatchObject({ kind: 'answered' });
     expect(problems).toEqual([]);
   });

@@ -29,7 +29,7 @@ function load(lab: PacketLab): { stop(): Promise<PacketOutcome[]> } {
   let running = true;
   const outcomes: PacketOutcome[] = [];
   const senders = TARGETS.map(async (target) => {
-    while (running) outcomes.push(await lab.send({ ...target, protocol: 'tcp', timeoutMs: 900 }));
+    while (running) outcomes.push(await lab.send({ ...target, protocol: 'tcp' }));
   });
   return {
     stop: async () => {
@@ -128,7 +128,7 @@ describe.each(WAYS)('while pods are replaced on %s', (way) => {
 async function reached(lab: PacketLab, ip: string): Promise<void> {
   const backend = `${ip}:8080`;
   const ask = () => lab.send({ ...TARGETS[0], protocol: 'tcp' });
-  await expect.poll(ask, { timeout: 5000, interval: 1 }).toMatchObject({ backend });
+  await expect.poll(ask, { interval: 1 }).toMatchObject({ backend });
 }
 
 // Not one of many connections reaches it any more.
@@ -141,5 +141,5 @@ async function left(lab: PacketLab, ip: string): Promise<void> {
     }
     return false;
   };
-  await expect.poll(anyReaches, { timeout: 5000, interval: 1 }).toBe(false);
+  await expect.poll(anyReaches, { interval: 1 }).toBe(false);
 }

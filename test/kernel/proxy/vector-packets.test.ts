@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
 import { IptablesBackend } from '../../../src/proxy/iptables/iptables-backend.ts';
 import { ourDeviations } from '../../conformance/proxy-packets/deviations.ts';
-import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
+import { PacketLab, type PacketOutcome, patienceMs } from '../../helpers/packet-lab.ts';
 import {
   familyOfVector,
   loadVectors,
@@ -33,7 +33,7 @@ describe.each(WAYS)('real packets on iptables-%s', (way) => {
         if (!canBeSent(packet) || `${vector.id}/${packet.title}` in ourDeviations) continue;
         const wanted = packet.expectByMode?.iptables ?? packet.expect;
         for (let attempt = 0; attempt < Math.max(1, 2 * wanted.endpoints.length); attempt++) {
-          const outcome = await send(lab, packet, wanted.verdict === 'drop' ? 250 : 2000);
+          const outcome = await send(lab, packet, wanted.verdict === 'drop' ? 250 : patienceMs);
           expect(describeOutcome(outcome, packet), packet.title).toEqual(describeWanted(wanted, outcome));
         }
       }

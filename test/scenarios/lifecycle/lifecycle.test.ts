@@ -15,7 +15,7 @@ const pids = (name: string): { outerPid: number; innerPid: number } =>
 
 async function untilGone(processes: readonly number[]): Promise<void> {
   await expect
-    .poll(() => processes.filter((pid) => allProcesses().includes(pid)), { timeout: 5000, interval: 5 })
+    .poll(() => processes.filter((pid) => allProcesses().includes(pid)), { interval: 5 })
     .toEqual([]);
 }
 
