@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-// Five suites, from the quickest to the one that runs whole clusters. `kernel` needs the privileges that scripts/test.ts
+// Five suites, from the quickest (unit: under 10 s on two cores) to the one that runs whole clusters. `kernel` needs the privileges that scripts/test.ts
 // gives it (an own user, mount, pid and network namespace); see CONTRIBUTING.md.
 const suite = (name: string, seconds: number) => ({
   extends: true as const,
@@ -11,10 +11,14 @@ const suite = (name: string, seconds: number) => ({
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: seconds * 1000,
     hookTimeout: seconds * 1000,
-    // Real things take the time that a busy machine gives them; only what never comes is a failure.
-    ...(name === 'unit' ? {} : { fileParallelism: false, expect: { poll: { timeout: 30_000 } } }),
+    ...(name === 'unit' ? pure : real),
   },
 });
+
+// Pure rooms leave nothing behind that the next file could trip over: their tests share threads and loaded modules.
+const pure = { pool: 'threads' as const, isolate: false };
+// Real things take the time that a busy machine gives them; only what never comes is a failure.
+const real = { fileParallelism: false, expect: { poll: { timeout: 30_000 } } };
 
 export default defineConfig({
   // An ordinary user may run the tests of a checkout that is not theirs.
@@ -22,7 +26,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     projects: [
-      suite('unit', 10),
+      suite('unit', 30),
       suite('kernel', 60),
       suite('conformance', 120),
       suite('scenarios', 60),
