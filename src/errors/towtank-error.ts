@@ -37,6 +37,8 @@ export type ErrorCode =
   | 'ERR_STORE_LEASE'
   | 'ERR_DNS_CONFIG'
   | 'ERR_API_STATUS'
+  | 'ERR_API_UNREACHABLE'
+  | 'ERR_API_CREDENTIALS'
   | 'ERR_INTERNAL';
 
 /** Base of all errors that towtank throws on purpose. */

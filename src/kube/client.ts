@@ -56,7 +56,7 @@ export interface KubeClient {
     type: ResourceType<T>,
     options?: ListOptions,
   ): Promise<{ readonly items: readonly T[]; readonly resourceVersion: string }>;
-  /** Events arrive in order; `onEnd` is called once, with the cause if it was not closed by the caller. */
+  /** Events arrive in order; `onEnd` is called once when the watch ends other than by `close`, with the cause if there is one. */
   watch<T extends KubeObject>(
     type: ResourceType<T>,
     options: WatchOptions,
