@@ -9,6 +9,7 @@ import { ServiceAccountTokens } from './access/service-account-tokens.ts';
 import type { ApiServerOptions, ListenOptions } from './api-server-options.ts';
 import { ensureObjects, systemNamespaces, systemPriorityClasses } from './bootstrap/bootstrap-objects.ts';
 import { createMachinery } from './create-machinery.ts';
+import { CustomResources } from './customresources/custom-resources.ts';
 import type { HealthCheck } from './http/health.ts';
 import type { HttpFront } from './http/http-server.ts';
 import { InProcessClient } from './in-process-client.ts';
@@ -47,12 +48,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   await ensureObjects(machinery, [...systemNamespaces, ...systemPriorityClasses, ...bootstrapPolicy()]);
   const tokens = await ServiceAccountTokens.create(machinery, serviceAccountIssuer);
   const aggregation = aggregateClusterRoles(machinery, onError);
+  const custom = await CustomResources.start({ machinery, catalog, onError });
   const parts = (): ServerParts => ({
     ...options,
     machinery,
     catalog,
     authorizer,
     tokens,
+    custom,
     onError,
     checks: checks(machinery),
   });
@@ -61,6 +64,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const close = async (): Promise<void> => {
     for (const listener of listening) await listener[Symbol.asyncDispose]();
     await (await front)?.close();
+    custom[Symbol.dispose]();
     aggregation[Symbol.dispose]();
     authorizer[Symbol.dispose]();
   };

@@ -4,6 +4,7 @@ import type { AuditSink } from './access/audit.ts';
 import type { StaticTokens } from './access/authenticate.ts';
 import type { RbacAuthorizer } from './access/rbac-authorizer.ts';
 import type { ServiceAccountTokens } from './access/service-account-tokens.ts';
+import type { CustomResources } from './customresources/custom-resources.ts';
 import type { HealthCheck } from './http/health.ts';
 import type { Machinery } from './machinery/machinery.ts';
 import type { SchemaCatalog } from './schema/schema-catalog.ts';
@@ -14,6 +15,7 @@ export interface ServerParts {
   readonly catalog: SchemaCatalog;
   readonly authorizer: RbacAuthorizer;
   readonly tokens: ServiceAccountTokens;
+  readonly custom: CustomResources;
   readonly staticTokens?: StaticTokens | undefined;
   readonly kubelet?: KubeletConnection | undefined;
   readonly proxy?: NodeProxy | undefined;

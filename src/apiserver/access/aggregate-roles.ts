@@ -1,6 +1,7 @@
 import type { ClusterRole } from '../../kube/generated/types.ts';
 import type { KubeObject } from '../../kube/resources.ts';
 import { sameValue } from '../machinery/api-object.ts';
+import { followStore } from '../machinery/follow-store.ts';
 import type { Machinery, RequestContext } from '../machinery/machinery.ts';
 import { prefixOf } from '../machinery/object-keys.ts';
 import { updateObject } from '../machinery/update-object.ts';
@@ -26,9 +27,8 @@ export function aggregateClusterRoles(machinery: Machinery, onError: (error: unk
       update(machinery).catch(onError);
     });
   };
-  const watch = machinery.store.watch({ prefix: prefixOf(rbac.clusterRoles), onEvents: run, onEnd: () => {} });
   run();
-  return watch;
+  return followStore(machinery.store, prefixOf(rbac.clusterRoles), run);
 }
 
 // An aggregate may be part of another one: their changes come back through the watch until nothing changes any more.

@@ -1,6 +1,7 @@
 import type { PolicyRule, RoleRef, Subject } from '../../kube/generated/types.ts';
 import { matchesLabelSelector } from '../../kube/label-selector.ts';
-import type { Store, StoreWatch } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
+import { followStore } from '../machinery/follow-store.ts';
 import type { Caller, ObjectReader } from '../machinery/strategy.ts';
 import type { Attributes, Authorizer } from './attributes.ts';
 import { ruleAllows } from './policy-rule.ts';
@@ -21,7 +22,7 @@ interface Index {
 /** RBAC over the roles and bindings in the store; members of system:masters may do everything. */
 export class RbacAuthorizer implements Authorizer, Disposable {
   readonly #reader: ObjectReader;
-  readonly #watch: StoreWatch;
+  readonly #following: Disposable;
   #index: Index | undefined;
   #decisions = new WeakMap<Caller, Map<string, boolean>>();
 
@@ -31,11 +32,11 @@ export class RbacAuthorizer implements Authorizer, Disposable {
       this.#index = undefined;
       this.#decisions = new WeakMap();
     };
-    this.#watch = store.watch({ prefix: RBAC_PREFIX, onEvents: forget, onEnd: forget });
+    this.#following = followStore(store, RBAC_PREFIX, forget);
   }
 
   [Symbol.dispose](): void {
-    this.#watch.close();
+    this.#following[Symbol.dispose]();
   }
 
   allows(caller: Caller, attributes: Attributes): boolean {

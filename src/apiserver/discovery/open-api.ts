@@ -49,8 +49,9 @@ function servedGroupVersions(discovery: Discovery): ServedGroupVersion[] {
   }));
 }
 
-function factsOf({ type, verbs, subresources }: ServedResource): ResourceFacts[] {
+function factsOf({ type, schema, verbs, subresources }: ServedResource): ResourceFacts[] {
   const { group, version, resource, kind, namespaced } = type;
+  const { custom } = schema;
   const main = { group, version, resource, subresource: undefined, namespaced, kind: { group, version, kind }, verbs };
-  return [main, ...subresources.values()];
+  return [main, ...subresources.values()].map((facts) => (custom ? { ...facts, custom } : facts));
 }

@@ -13,6 +13,7 @@ import {
   methodNotAllowed,
   scaleHandler,
 } from '../subresources/object-subresources.ts';
+import { workloadScale } from '../subresources/scale.ts';
 import type { SubresourceHandlers } from '../subresources/subresource-hooks.ts';
 import { tokenHandler } from '../subresources/token.ts';
 import { type ApiReply, type ApiRequest, valueReply } from './api-request.ts';
@@ -46,12 +47,12 @@ export function createRoutes(parts: ServerParts): Routes {
   };
 }
 
-function subresourceHandlers({ kubelet, tokens }: ServerParts): SubresourceHandlers {
+function subresourceHandlers({ kubelet, tokens, custom }: ServerParts): SubresourceHandlers {
   return {
     '/pods/eviction': evictionHandler,
     '/pods/binding': bindingHandler,
     '/serviceaccounts/token': tokenHandler(tokens),
-    '*/scale': scaleHandler(),
+    '*/scale': scaleHandler(({ resource }) => custom.find(resource.type)?.scale ?? workloadScale),
     ...(kubelet
       ? {
           '/pods/log': logHandler(kubelet),

@@ -4,6 +4,7 @@ import type { Store } from '../../store/store.ts';
 import { guardBinding, guardRole } from '../access/guard-roles.ts';
 import type { RbacAuthorizer } from '../access/rbac-authorizer.ts';
 import { rbac } from '../access/role-types.ts';
+import { definitionStrategy } from '../customresources/definition-strategy.ts';
 import type { Conversion } from '../machinery/served-resource.ts';
 import type { Strategy } from '../machinery/strategy.ts';
 import * as access from '../tables/access-columns.ts';
@@ -230,6 +231,7 @@ const accessRows: Readonly<Record<string, KindRow>> = {
 const otherRows: Readonly<Record<string, KindRow>> = {
   'apiextensions.k8s.io/customresourcedefinitions': {
     shortNames: ['crd', 'crds'],
+    strategy: definitionStrategy,
     categories: extensions,
     columns: core.createdAtColumns,
   },

@@ -23,10 +23,27 @@ export interface PlannedWrite {
 /** Writes the object together with the claims that it takes and gives up. Rejects with StoreConflictError. */
 export async function commitWrite(machinery: Machinery, write: PlannedWrite): Promise<KeyValue | undefined> {
   const { kind, key, live, object, lease } = write;
-  const value = object && encodeObject(object, kind.type);
-  const operation: WriteOperation = { key, value, expect: live?.modRevision ?? 0, lease, decoded: object };
+  const expect = live?.modRevision ?? 0;
+  const operation = object ? objectWrite(object, kind, { key, expect, lease }) : { key, value: undefined, expect, lease };
   const result = await machinery.store.commit([operation, ...claimOperations(machinery, write)]);
   return result.current[0];
+}
+
+// The memory store never needs the bytes, except for clients that come over HTTP.
+function objectWrite(
+  object: KubeObject,
+  { type }: StoredKind,
+  facts: Pick<WriteOperation, 'key' | 'expect' | 'lease'>,
+): WriteOperation {
+  let bytes: Buffer | undefined;
+  return {
+    ...facts,
+    decoded: object,
+    get value(): Buffer {
+      bytes ??= encodeObject(object, type);
+      return bytes;
+    },
+  };
 }
 
 /** Store key of a claim: the IPAddress object of a cluster IP, or an entry among the node ports. */

@@ -38,6 +38,7 @@ export async function createObject(machinery: Machinery, request: CreateRequest)
   const { resource, context } = request;
   if (request.object.metadata?.resourceVersion)
     throw badRequest('resourceVersion should not be set on objects to be created');
+  await resource.stored.strategy.load?.();
   const generated = !request.object.metadata?.name && Boolean(request.object.metadata?.generateName);
   for (let attempt = 1; ; attempt++) {
     const planned = planCreation(machinery, request);
@@ -77,7 +78,7 @@ export function planCreation(
   const name = prepared.metadata?.name ?? '';
   const causes = [
     ...(stored.strategy.validate?.(prepared, cx) ?? []),
-    ...stored.schema.validate(prepared, undefined),
+    ...resource.schema.validate(asServed(resource, prepared), undefined, context.warn),
     ...validateObjectMeta(prepared.metadata ?? {}, { namespaced: stored.type.namespaced, name: stored.strategy.name }),
   ];
   if (causes.length > 0) throw invalidObject(resource.schema, name, causes);

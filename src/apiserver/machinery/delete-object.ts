@@ -1,7 +1,7 @@
 import type { DeleteOptions, ObjectMeta } from '../../kube/generated/types.ts';
 import type { KubeObject } from '../../kube/resources.ts';
 import { type KeyValue, StoreConflictError } from '../../store/store.ts';
-import { type ApiObject, withMetadata } from './api-object.ts';
+import { type ApiObject, sameValue, withMetadata } from './api-object.ts';
 import { commitWrite, type PlannedWrite } from './commit-write.ts';
 import { asServed } from './create-object.ts';
 import { badRequest, conflict, invalidObject, notFound } from './errors.ts';
@@ -48,7 +48,8 @@ export async function deleteObject(machinery: Machinery, request: DeleteRequest)
     checkPreconditions(request, live);
     const step = decide(machinery, request, live);
     const result = (object: KubeObject) => ({ deleted: step.type === 'delete', object: asServed(resource, object) });
-    if (step.type === 'pending') return result(live);
+    // What waits for its finalizers already is not written again: whoever watches would never come to rest.
+    if (step.type === 'pending' || (step.type === 'update' && sameValue(step.object, live))) return result(live);
     const object = step.type === 'update' ? step.object : undefined;
     if (context.dryRun) return result(object ?? live);
     try {

@@ -42,6 +42,8 @@ export interface UpdateStrategy<T extends ApiObject = ApiObject> {
 /** What is particular to a kind; everything else is the same for all. Built-in and custom kinds fill in the same form. */
 export interface Strategy<T extends ApiObject = ApiObject> {
   readonly name: TextRule;
+  /** Loads what writing the kind needs, for kinds that most clusters never write. */
+  readonly load?: () => Promise<unknown>;
   /** Sets what a new object starts with and drops what its creator may not set; status is already gone. */
   readonly create?: (object: T, context: StrategyContext) => T;
   readonly validate?: (object: T, context: StrategyContext) => readonly FieldCause[];

@@ -39,6 +39,7 @@ export async function updateObject(machinery: Machinery, request: UpdateRequest)
   const key = objectKey(resource.stored.prefix, resource.type.namespaced ? namespace : undefined, name);
   const wait = machinery.store.barrier();
   if (wait) await wait;
+  await resource.stored.strategy.load?.();
   for (;;) {
     const live = machinery.store.get(key);
     if (!live) return createMissing(machinery, request);
@@ -101,7 +102,7 @@ function planUpdate(
     ...validateObjectMeta(object.metadata ?? {}, { namespaced: stored.type.namespaced, name: () => [] }),
     ...validateObjectMetaUpdate(object.metadata ?? {}, live.metadata ?? {}),
     ...(strategy.validate?.(object, live, cx) ?? []),
-    ...stored.schema.validate(object, live),
+    ...resource.schema.validate(asServed(resource, object), servedObject(entry, resource), context.warn),
   ];
   if (causes.length > 0) throw invalidObject(resource.schema, request.name, causes);
   for (const warning of strategy.warnings?.(object, live) ?? []) context.warn(warning);

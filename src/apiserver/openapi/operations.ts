@@ -147,16 +147,18 @@ function operation(facts: ResourceFacts, { verb, name }: OperationPlan, definiti
   const kind = definitionOf(facts.kind);
   const answer =
     verb.action === 'list' ? definitionOf({ ...facts.kind, kind: `${facts.kind.kind}List` }) : (verb.answer ?? kind);
-  const body = verb.consumes && (verb.body ?? kind);
+  // Custom kinds cannot be patched strategically, and clients go by what stands here.
+  const consumes = verb.consumes?.filter((type) => !(facts.custom && type.includes('strategic')));
+  const body = consumes && (verb.body ?? kind);
   const group = `${capitalized(tagOf(facts))}${verb.action === 'deletecollection' ? 'Collection' : ''}`;
   return {
     tags: [tagOf(facts)],
     operationId: `${verb.operation}${group}${name}`,
     ...(verb.parameters ? { parameters: verb.parameters } : {}),
-    ...(body && verb.consumes
+    ...(body && consumes
       ? {
           requestBody: {
-            content: content(verb.consumes, body),
+            content: content(consumes, body),
             ...(verb.method === 'delete' ? {} : { required: true }),
           },
         }

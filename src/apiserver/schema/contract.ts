@@ -19,6 +19,8 @@ export interface ResourceFacts {
   readonly namespaced: boolean;
   /** Kind of the object at this path; for a subresource often that of another group version (`autoscaling/v1 Scale`). */
   readonly kind: GroupVersionKind;
+  /** Defined by a CRD. */
+  readonly custom?: boolean;
   /** As discovery writes them, sorted: create, delete, deletecollection, get, list, patch, update, watch. */
   readonly verbs: readonly string[];
 }
@@ -119,7 +121,7 @@ export interface KindSchema extends GroupVersionKind {
    */
   applyDefaults<T extends KubeObject>(object: T): T;
   /** Violations of a CRD's structural schema and CEL rules as causes of a 422; always empty for built-in kinds. */
-  validate(object: KubeObject, previous: KubeObject | undefined): readonly FieldCause[];
+  validate(object: KubeObject, previous: KubeObject | undefined, warn: (text: string) => void): readonly FieldCause[];
 }
 
 /** One cause of an Invalid Status. */
