@@ -13,17 +13,36 @@ interface Place {
  * ERR_INVALID_MANIFEST that names file, line of the document, and the field.
  */
 export async function readObjects(text: string, file: string): Promise<readonly KubeObject[]> {
+  const objects: KubeObject[] = [];
+  const json = parseJson(text);
+  if (json === undefined) await readYaml(text, { file, into: objects });
+  else openList(json, { place: { file, line: 1 }, into: objects });
+  return objects;
+}
+
+// As YAML a large list takes a hundred times as long and as much memory. What is no JSON is left to it, errors too.
+function parseJson(text: string): unknown {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readYaml(
+  text: string,
+  { file, into }: { readonly file: string; readonly into: KubeObject[] },
+): Promise<void> {
   const { LineCounter, parseAllDocuments } = await import('yaml');
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines });
-  const objects: KubeObject[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
     const [error] = document.errors;
     if (error !== undefined) throw invalid({ file, line: error.linePos?.[0].line ?? 1 }, error.message);
     const { line } = lines.linePos(document.contents?.range?.[0] ?? 0);
-    openList(document.toJS(), { place: { file, line }, into: objects });
+    openList(document.toJS(), { place: { file, line }, into });
   }
-  return objects;
 }
 
 function openList(
