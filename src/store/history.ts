@@ -3,15 +3,20 @@ import type { StoreEvent } from './store.ts';
 /** The events since the last compaction, in the order of their revisions. */
 export class History {
   #events: StoreEvent[] = [];
-  // Events before this index are forgotten; the array is cut only now and then, so that forgetting stays cheap.
+  #weights: number[] = [];
+  // Events before this index are forgotten; the arrays are cut only now and then, so that forgetting stays cheap.
   #start = 0;
+  #weight = 0;
 
   get size(): number {
     return this.#events.length - this.#start;
   }
 
   append(event: StoreEvent): void {
+    const weight = weightOf(event);
     this.#events.push(event);
+    this.#weights.push(weight);
+    this.#weight += weight;
   }
 
   /** Events after `revision` under `prefix`. */
@@ -24,12 +29,30 @@ export class History {
     return found;
   }
 
+  /** The revision to forget for the rest to weigh at most `weight` values, 0 when it weighs no more. */
+  excess(weight: number): number {
+    let rest = this.#weight;
+    let index = this.#start;
+    while (rest > weight) rest -= this.#weights[index++]!;
+    return index === this.#start ? 0 : this.#events[index - 1]!.revision;
+  }
+
+  /** Events of one revision. */
+  of(revision: number): readonly StoreEvent[] {
+    const first = this.#firstAfter(revision - 1);
+    let end = first;
+    while (this.#events[end]?.revision === revision) end++;
+    return this.#events.slice(first, end);
+  }
+
   /** Drops the events up to and including `revision` and returns them. */
   forget(revision: number): readonly StoreEvent[] {
     const end = this.#firstAfter(revision);
     const forgotten = this.#events.slice(this.#start, end);
+    for (let index = this.#start; index < end; index++) this.#weight -= this.#weights[index]!;
     if (end * 2 > this.#events.length) {
       this.#events = this.#events.slice(end);
+      this.#weights = this.#weights.slice(end);
       this.#start = 0;
     } else {
       this.#events.fill(undefined as unknown as StoreEvent, this.#start, end);
@@ -48,4 +71,17 @@ export class History {
     }
     return low;
   }
+}
+
+// Of bytes that nobody has decoded, a value takes some sixteen.
+function weightOf({ current }: StoreEvent): number {
+  if (current === undefined) return 1;
+  return current.decoded === undefined ? 1 + current.value.length / 16 : countValues(current.decoded);
+}
+
+function countValues(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  let count = 1;
+  for (const key in value) count += countValues((value as Record<string, unknown>)[key]);
+  return count;
 }

@@ -13,6 +13,7 @@ export class LeaseBook implements Disposable {
   readonly #clock: Clock;
   readonly #onExpired: (lease: string, keys: readonly string[]) => void;
   readonly #leases = new Map<string, Lease>();
+  #lastId = 0;
 
   /** `onExpired` is called once for each lease that ends by time, with the keys that still hang on it. */
   constructor(clock: Clock, onExpired: (lease: string, keys: readonly string[]) => void) {
@@ -20,7 +21,13 @@ export class LeaseBook implements Disposable {
     this.#onExpired = onExpired;
   }
 
+  /** An id that no lease has; those of a restored etcd can be larger than any number. */
+  freshId(): string {
+    return String(++this.#lastId);
+  }
+
   grant(id: string, ttlSeconds: number): void {
+    if (Number.isSafeInteger(Number(id))) this.#lastId = Math.max(this.#lastId, Number(id));
     this.#leases.set(id, { ttlSeconds, keys: new Set(), timer: this.#startTimer(id, ttlSeconds) });
   }
 

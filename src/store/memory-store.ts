@@ -19,6 +19,11 @@ import { StoreView } from './store-view.ts';
 export interface MemoryStoreOptions {
   /** Ends leases. */
   readonly clock: Clock;
+  /**
+   * Of how many values (some forty bytes each) the history may be made: the oldest is compacted when it is more. Without it
+   * everything since the last compaction is kept.
+   */
+  readonly historyValues?: number | undefined;
 }
 
 /** The engine for tests and labs that are thrown away: everything is lost with the process. */
@@ -27,10 +32,11 @@ export class MemoryStore implements Store {
   readonly failed: Promise<TowtankError> = new Promise(() => {});
   readonly #view = new StoreView();
   readonly #leases: LeaseBook;
-  #lastLease = 0;
+  readonly #historyValues: number;
   #closed = false;
 
   constructor(options: MemoryStoreOptions) {
+    this.#historyValues = options.historyValues ?? Number.POSITIVE_INFINITY;
     this.#leases = new LeaseBook(options.clock, (_lease, keys) => this.#deleteAll(keys));
   }
 
@@ -71,7 +77,7 @@ export class MemoryStore implements Store {
   }
 
   grantLease(ttlSeconds: number): Promise<string> {
-    const id = String(++this.#lastLease);
+    const id = this.#leases.freshId();
     this.#leases.grant(id, ttlSeconds);
     return Promise.resolve(id);
   }
@@ -88,7 +94,7 @@ export class MemoryStore implements Store {
     this.#view.compact(revision);
   }
 
-  snapshot(): StoreSnapshot {
+  async snapshot(): Promise<StoreSnapshot> {
     return { revision: this.#view.revision, leases: this.#leases.list(), entries: this.#view.entries() };
   }
 
@@ -96,10 +102,7 @@ export class MemoryStore implements Store {
     const entries: KeyValue[] = [];
     for await (const entry of snapshot.entries) entries.push(entry);
     for (const { id } of this.#leases.list()) this.#leases.revoke(id);
-    for (const { id, ttlSeconds } of snapshot.leases) {
-      this.#leases.grant(id, ttlSeconds);
-      this.#lastLease = Math.max(this.#lastLease, Number(id));
-    }
+    for (const { id, ttlSeconds } of snapshot.leases) this.#leases.grant(id, ttlSeconds);
     for (const entry of entries) this.#leases.follow({ ...change(entry), previous: undefined });
     this.#view.reset(Math.max(this.#view.revision, snapshot.revision) + 1, entries);
   }
@@ -116,6 +119,7 @@ export class MemoryStore implements Store {
     const { events, result } = planTransaction(operations, (key) => this.#view.get(key), this.#view.revision + 1);
     for (const event of events) this.#leases.follow(event);
     this.#view.apply(events);
+    this.#view.trim(this.#historyValues);
     return result;
   }
 

@@ -49,13 +49,33 @@ export function checkOperations(operations: readonly WriteOperation[]): void {
 }
 
 function versionOf(operation: WriteOperation, previous: KeyValue | undefined, revision: number): KeyValue | undefined {
-  if (operation.value === undefined) return undefined;
-  return {
-    key: operation.key,
-    value: operation.value,
-    createRevision: previous?.createRevision ?? revision,
-    modRevision: revision,
-    lease: operation.lease,
-    decoded: operation.decoded,
-  };
+  // `decoded` is asked first: bytes may be made only when somebody wants them.
+  if (operation.decoded === undefined && operation.value === undefined) return undefined;
+  return new Version(operation, previous?.createRevision ?? revision, revision);
+}
+
+class Version implements KeyValue {
+  readonly createRevision: number;
+  readonly modRevision: number;
+  decoded: unknown;
+  readonly #operation: WriteOperation;
+
+  constructor(operation: WriteOperation, createRevision: number, modRevision: number) {
+    this.#operation = operation;
+    this.createRevision = createRevision;
+    this.modRevision = modRevision;
+    this.decoded = operation.decoded;
+  }
+
+  get key(): string {
+    return this.#operation.key;
+  }
+
+  get value(): Buffer {
+    return this.#operation.value!;
+  }
+
+  get lease(): string | undefined {
+    return this.#operation.lease;
+  }
 }

@@ -59,6 +59,11 @@ export class StoreView {
     return { items, remaining, revision };
   }
 
+  /** The events of one revision that is not compacted. */
+  eventsOf(revision: number): readonly StoreEvent[] {
+    return this.#history.of(revision);
+  }
+
   /** All versions as of now, in the order of their keys. */
   entries(): KeyValue[] {
     const all: KeyValue[] = [];
@@ -91,6 +96,11 @@ export class StoreView {
     }
     this.#history.append(event);
     this.#revision = event.revision;
+  }
+
+  /** Forgets the oldest history when all of it is made of more than `values` values, down to nine tenths of that. */
+  trim(values: number): void {
+    if (this.#history.excess(values) > 0) this.compact(this.#history.excess(values * 0.9));
   }
 
   /** Forgets history up to `revision`; returns the events that are gone. */

@@ -6,7 +6,10 @@ import { TowtankError } from '../errors/towtank-error.ts';
  */
 export interface KeyValue {
   readonly key: string;
-  /** The bytes as written. The API server writes JSON without resourceVersion: that is `modRevision`. */
+  /**
+   * The bytes as written. The API server writes JSON without resourceVersion: that is `modRevision`. May be made when it is
+   * first asked for.
+   */
   readonly value: Buffer;
   /** Revision of the write that made the key (again). */
   readonly createRevision: number;
@@ -32,7 +35,10 @@ export interface StoreEvent {
 /** Writes or deletes one key. */
 export interface WriteOperation {
   readonly key: string;
-  /** Undefined deletes the key; deleting what is absent succeeds and makes no event. */
+  /**
+   * Undefined deletes the key; deleting what is absent succeeds and makes no event. May be a getter that makes the bytes when
+   * they are first asked for: an engine that keeps nothing on disk then never asks.
+   */
   readonly value: Buffer | undefined;
   /** modRevision that the key must have, 0 for a key that must not exist, undefined to write in any case. */
   readonly expect?: number | undefined;
@@ -133,11 +139,12 @@ export interface Store extends AsyncDisposable {
   revokeLease(lease: string): Promise<void>;
   /** Forgets what was superseded at or before `revision`. Rejects with ERR_STORE_FUTURE_REVISION for one to come. */
   compact(revision: number): Promise<void>;
-  /** The state as of `revision`; later writes do not show in it. */
-  snapshot(): StoreSnapshot;
+  /** Resolves with the state as of the call; later writes do not show in it. */
+  snapshot(): Promise<StoreSnapshot>;
   /**
    * Replaces everything by `snapshot` and ends all watches with ERR_STORE_COMPACTED. Memory and sqlite keep the snapshot's
    * revisions of each key, etcd gives new ones; on all of them the store's revision is higher than before and than the snapshot's.
+   * On etcd that is not one step: others see it happen.
    */
   restore(snapshot: StoreSnapshot): Promise<void>;
   /** Called once if the engine can no longer serve (etcd lost for good, file gone); reads show the last state. */

@@ -51,7 +51,6 @@ export class SqliteStore implements Store {
   readonly #writer: SqliteWriter;
   readonly #group: GroupCommit;
   readonly #leases: LeaseBook;
-  #lastLease = 0;
   #closed = false;
 
   private constructor(
@@ -131,7 +130,7 @@ export class SqliteStore implements Store {
 
   async grantLease(ttlSeconds: number): Promise<string> {
     this.#checkOpen();
-    const id = String(++this.#lastLease);
+    const id = this.#leases.freshId();
     await this.#writer.run([insertLeases([{ id, ttlSeconds }])]);
     this.#leases.grant(id, ttlSeconds);
     return id;
@@ -154,7 +153,7 @@ export class SqliteStore implements Store {
     await this.#deleteRows(forgotten);
   }
 
-  snapshot(): StoreSnapshot {
+  async snapshot(): Promise<StoreSnapshot> {
     return { revision: this.#view.revision, leases: this.#leases.list(), entries: this.#view.entries() };
   }
 
@@ -193,10 +192,7 @@ export class SqliteStore implements Store {
   }
 
   #grantAll(leases: DatabaseFacts['leases']): void {
-    for (const { id, ttlSeconds } of leases) {
-      this.#leases.grant(id, ttlSeconds);
-      this.#lastLease = Math.max(this.#lastLease, Number(id));
-    }
+    for (const { id, ttlSeconds } of leases) this.#leases.grant(id, ttlSeconds);
   }
 
   // While the disk refuses, the keys stay and their lease is ended again later.

@@ -358,7 +358,7 @@ export function describeStore(name: string, start: () => Promise<StoreHarness>):
     describe('snapshots', () => {
       it('hold the state of their moment', async () => {
         await put(store, '/a', 'one');
-        const snapshot = store.snapshot();
+        const snapshot = await store.snapshot();
         await put(store, '/a', 'two');
         await put(store, '/b', 'new');
         const entries = [];
@@ -370,7 +370,7 @@ export function describeStore(name: string, start: () => Promise<StoreHarness>):
       it('replace everything when restored: a higher revision, no history, all watches told to list again', async () => {
         await put(store, '/a', 'one');
         await put(store, '/b', 'two');
-        const snapshot = store.snapshot();
+        const snapshot = await store.snapshot();
         await put(store, '/a', 'changed');
         await remove(store, '/b');
         await put(store, '/c', 'new');
@@ -392,7 +392,7 @@ export function describeStore(name: string, start: () => Promise<StoreHarness>):
       it('bring the leases back', async () => {
         const lease = await store.grantLease(60);
         await store.commit([{ key: '/leased', value: bytes('x'), lease }]);
-        const snapshot = store.snapshot();
+        const snapshot = await store.snapshot();
         await store.revokeLease(lease);
         await store.restore(snapshot);
         const restored = store.get('/leased')?.lease;
