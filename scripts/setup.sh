@@ -63,7 +63,7 @@ find_entry() {
 
 missing_programs() {
   missing=
-  for program in ip:iproute2 iptables-restore:iptables nft:nftables conntrack:conntrack curl:curl unshare:util-linux nsenter:util-linux; do
+  for program in ip:iproute2 iptables-restore:iptables nft:nftables conntrack:conntrack curl:curl unshare:util-linux nsenter:util-linux mount:mount; do
     command -v "${program%%:*}" >/dev/null 2>&1 || case " $missing " in
       *" ${program#*:} "*) ;;
       *) missing="$missing ${program#*:}" ;;
@@ -72,18 +72,21 @@ missing_programs() {
   missing=${missing# }
 }
 
+# Outside Debian some packages have other names; further rules of sed may follow.
+elsewhere() { printf '%s' "$missing" | sed "s/conntrack/conntrack-tools/; s/\<mount\>/util-linux/${1:+; $1}"; }
+
 # The same packages under the names of the distribution's package manager; sets `install` to the command words.
 package_command() {
   if command -v apt-get >/dev/null 2>&1; then
     install="apt-get install -y --no-install-recommends $missing"
   elif command -v dnf >/dev/null 2>&1; then
-    install="dnf install -y $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/; s/iproute2/iproute/; s/\<iptables\>/iptables-nft/')"
+    install="dnf install -y $(elsewhere 's/iproute2/iproute/; s/\<iptables\>/iptables-nft/')"
   elif command -v pacman >/dev/null 2>&1; then
-    install="pacman -S --noconfirm --needed $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/; s/\<iptables\>/iptables-nft/')"
+    install="pacman -S --noconfirm --needed $(elsewhere 's/\<iptables\>/iptables-nft/')"
   elif command -v apk >/dev/null 2>&1; then
-    install="apk add $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/')"
+    install="apk add $(elsewhere)"
   elif command -v zypper >/dev/null 2>&1; then
-    install="zypper --non-interactive install $(printf '%s' "$missing" | sed 's/conntrack/conntrack-tools/')"
+    install="zypper --non-interactive install $(elsewhere)"
   else
     install=
   fi
