@@ -1,7 +1,8 @@
 import type { Clock } from '../kube/clock.ts';
 import type { ConntrackRunner, Family, IptablesRunner, NftRunner } from '../netfilter/runner.ts';
-import type { ProxyMode } from './config/proxy-config.ts';
+import { type ProxyConfig, type RulesMode, rulesModeOf } from './config/proxy-config.ts';
 import type { ProxyBackend } from './proxy-backend.ts';
+import type { NodeSockets, Transport } from './userspace/transport.ts';
 
 /** The programs of one node's network namespace. A mode needs its own only. */
 export interface ProxyRunners {
@@ -10,22 +11,33 @@ export interface ProxyRunners {
   readonly conntrack?: ConntrackRunner | undefined;
 }
 
+/** What userspace mode needs besides: sockets of the node, and what carries the traffic of all nodes of the process. */
+export interface UserspaceParts {
+  readonly transport: Transport;
+  readonly sockets: NodeSockets;
+}
+
 export interface BackendOptions {
-  readonly mode: ProxyMode;
+  readonly config: Pick<ProxyConfig, 'mode' | 'portalRules'>;
   readonly family: Family;
   readonly runners: ProxyRunners;
   readonly clock: Clock;
   readonly conntrackTcpBeLiberal: boolean;
+  readonly userspace?: UserspaceParts | undefined;
 }
 
-/** Makes the backend of a mode; the code of the other is not loaded. Throws TypeError without its runner. */
-export async function createBackend({
-  mode,
-  family,
-  runners,
-  clock,
-  ...options
-}: BackendOptions): Promise<ProxyBackend> {
+/** Makes the backend of a mode; the code of the others is not loaded. Throws TypeError without its runner or transport. */
+export async function createBackend({ config, userspace, ...options }: BackendOptions): Promise<ProxyBackend> {
+  const rules = await createRules({ ...options, mode: rulesModeOf(config) });
+  if (config.mode !== 'userspace') return rules;
+  if (userspace === undefined) throw new TypeError('userspace mode needs a transport');
+  const { UserspaceBackend } = await import('./userspace/userspace-backend.ts');
+  return new UserspaceBackend({ rules, ...userspace, conntrack: options.runners.conntrack });
+}
+
+type RulesOptions = Omit<BackendOptions, 'config' | 'userspace'> & { readonly mode: RulesMode };
+
+async function createRules({ mode, family, runners, clock, ...options }: RulesOptions): Promise<ProxyBackend> {
   if (mode === 'nftables') {
     const { NftablesBackend } = await import('./nftables/nftables-backend.ts');
     return new NftablesBackend({ family, runner: needed(runners.nft, 'nft'), clock });

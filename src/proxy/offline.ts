@@ -3,7 +3,7 @@ import { keyOf } from '../kube/resources.ts';
 import { parsePrefix } from '../netfilter/address.ts';
 import { evaluatePacket, type HostRules } from '../netfilter/evaluate/evaluate-packet.ts';
 import type { Family } from '../netfilter/runner.ts';
-import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config/proxy-config.ts';
+import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type RulesMode } from './config/proxy-config.ts';
 import { buildNodeNetwork, nodeAddress } from './facts/build-node-network.ts';
 import { ServiceFacts } from './facts/service-facts.ts';
 import { StateTracker } from './facts/state-tracker.ts';
@@ -19,7 +19,7 @@ export { offlineJson, printOffline } from './offline/print-offline.ts';
 
 export interface OfflineOptions {
   readonly nodeName: string;
-  readonly mode: ProxyMode;
+  readonly mode: RulesMode;
   /** Settings of the proxy, for example read from a KubeProxyConfiguration. */
   readonly config?: Partial<ProxyConfig>;
   /** Addresses of the node besides those of its Node object; the first of a family is the primary one. */
@@ -78,7 +78,7 @@ function stateOf({ facts, node, family, read, options }: StateInput): ProxyState
   return tracker.take().state;
 }
 
-function rulesOf(state: ProxyState, mode: ProxyMode): OfflineRules {
+function rulesOf(state: ProxyState, mode: RulesMode): OfflineRules {
   const { family } = state;
   return mode === 'iptables'
     ? { family, mode, ruleset: buildRuleset(state, { conntrackTcpBeLiberal: false }) }

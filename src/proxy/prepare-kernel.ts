@@ -1,4 +1,4 @@
-import type { ProxyConfig } from './config/proxy-config.ts';
+import { type ProxyConfig, rulesModeOf } from './config/proxy-config.ts';
 import { conntrackSettings } from './conntrack/conntrack-sysctls.ts';
 
 /** Kernel parameters of one network namespace (`net.ipv4.conf.all.route_localnet`). */
@@ -21,7 +21,7 @@ export interface PrepareOptions {
 /** Sets the kernel parameters that a proxy needs and tells what rules depend on. Throws when route_localnet cannot be set. */
 export function prepareKernel(options: PrepareOptions): { readonly conntrackTcpBeLiberal: boolean } {
   const { config, sysctl, processors } = options;
-  if (config.mode === 'iptables' && config.localhostNodePorts && includesLoopback(config.nodePortAddresses)) {
+  if (rulesModeOf(config) === 'iptables' && config.localhostNodePorts && includesLoopback(config.nodePortAddresses)) {
     sysctl.write('net.ipv4.conf.all.route_localnet', '1');
   }
   if (processors !== undefined) setConntrack(options, processors);

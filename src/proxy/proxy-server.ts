@@ -7,7 +7,7 @@ import type { SharedInformers } from '../kube/informers.ts';
 import { resources } from '../kube/resources.ts';
 import type { Family } from '../netfilter/runner.ts';
 import { DEFAULT_PROXY_CONFIG, type ProxyConfig } from './config/proxy-config.ts';
-import { createBackend, type ProxyRunners } from './create-backend.ts';
+import { createBackend, type ProxyRunners, type UserspaceParts } from './create-backend.ts';
 import { buildNodeNetwork } from './facts/build-node-network.ts';
 import { FamilyProxy } from './family-proxy.ts';
 import { HealthState } from './health/health-state.ts';
@@ -42,6 +42,8 @@ export interface ProxyOptions {
   readonly processors?: number;
   /** Opens listening sockets in the node's network namespace; without it there are no health and metrics servers. */
   readonly listen?: Listen;
+  /** Needed by userspace mode. Listeners stay open after the proxy, as its rules do: the next one takes them over. */
+  readonly userspace?: UserspaceParts;
   readonly log: (entry: ProxyLog) => void;
 }
 
@@ -137,15 +139,16 @@ class ProxyServer implements Proxy {
   }
 
   async #createFamily(family: Family, fixed: ReturnType<typeof prepareKernel>): Promise<FamilyProxy> {
-    const { clock, runners, services, log } = this.#options;
+    const { clock, runners, services, userspace, log } = this.#options;
     const { mode, syncPeriodMs, minSyncPeriodMs } = this.#config;
     return new FamilyProxy({
       family,
       clock,
       facts: services.facts,
-      backend: await createBackend({ mode, family, runners, clock, ...fixed }),
+      backend: await createBackend({ config: this.#config, family, runners, clock, userspace, ...fixed }),
       node: () => this.#buildNode(family),
-      conntrack: runners.conntrack,
+      // Flows lead to the sockets of userspace mode, not to endpoints: its backend looks after them.
+      conntrack: mode === 'userspace' ? undefined : runners.conntrack,
       health: this.health,
       metrics: this.#metrics,
       syncPeriodMs,

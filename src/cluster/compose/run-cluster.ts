@@ -5,6 +5,7 @@ import { SharedInformers } from '../../kube/informers.ts';
 import { resources } from '../../kube/resources.ts';
 import { Kubelets } from '../../kubelet/kubelets.ts';
 import type { Proxy as NodeProxy } from '../../proxy/proxy-server.ts';
+import type { Transport } from '../../proxy/userspace/transport.ts';
 import { startScheduler } from '../../scheduler/start-scheduler.ts';
 import { type AddressPlan, buildAddressPlan } from '../config/address-plan.ts';
 import { listenControl } from '../control/control-server.ts';
@@ -22,6 +23,7 @@ import { issueTokenThrough } from './issue-token.ts';
 import { parseManifests } from './parse-manifests.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 import { startProxies } from './start-proxies.ts';
+import { startTransport } from './start-transport.ts';
 import { systemClock } from './system-clock.ts';
 import { buildSystemObjects } from './system-objects.ts';
 import { untilSettled } from './until-settled.ts';
@@ -72,7 +74,9 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   late.kubelets = kubelets;
   onStep('API server');
 
-  const [proxies] = await Promise.all([startNodeProxies(parts), startBrains(parts, stack)]);
+  const transport = await startTransport(plan, health);
+  if (transport !== undefined) stack.use(transport);
+  const [proxies] = await Promise.all([startNodeProxies(parts, transport), startBrains(parts, stack)]);
   for (const proxy of proxies.values()) stack.use(proxy);
   announceLoadBalancers(informers, network.nodes);
   await registerNodes(parts, kubelets);
@@ -133,14 +137,10 @@ function createKubelets({ spec, plan, controlPlane, informers, health }: Parts):
   });
 }
 
-function startNodeProxies({
-  spec,
-  plan,
-  network,
-  controlPlane,
-  informers,
-  health,
-}: Parts): Promise<ReadonlyMap<string, NodeProxy>> {
+function startNodeProxies(
+  { spec, plan, network, controlPlane, informers, health }: Parts,
+  transport: Transport | undefined,
+): Promise<ReadonlyMap<string, NodeProxy>> {
   return startProxies({
     client: controlPlane.client('kube-proxy'),
     informers,
@@ -148,6 +148,7 @@ function startNodeProxies({
     plan,
     networks: network.nodes,
     health,
+    transport,
   });
 }
 

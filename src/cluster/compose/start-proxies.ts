@@ -9,9 +9,11 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { SharedInformers } from '../../kube/informers.ts';
 import { type Proxy as NodeProxy, type ProxyOptions, startProxy } from '../../proxy/proxy-server.ts';
 import { feedServiceFacts } from '../../proxy/service-facts-feed.ts';
+import type { Transport } from '../../proxy/userspace/transport.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
-import type { ClusterConfig } from '../config/cluster-config.ts';
+import type { ClusterConfig, ProxyMode } from '../config/cluster-config.ts';
 import type { ComponentHealth } from './component-health.ts';
+import { nodeSockets } from './node-sockets.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface ProxiesOptions {
@@ -21,6 +23,8 @@ export interface ProxiesOptions {
   readonly plan: AddressPlan;
   readonly networks: ReadonlyMap<string, NodeNetwork>;
   readonly health: ComponentHealth;
+  /** Carries the traffic of nodes in userspace mode; undefined when there are none. */
+  readonly transport: Transport | undefined;
 }
 
 /** Starts one kube-proxy per node; they share what is equal for all nodes. Resolves with them by node name, not yet synced. */
@@ -39,9 +43,9 @@ export async function startProxies(options: ProxiesOptions): Promise<ReadonlyMap
 type NodeProxyOptions = Omit<ProxyOptions, 'services'>;
 
 function nodeOptions(
-  { client, informers, config, plan, health }: ProxiesOptions,
+  { client, informers, config, plan, health, transport }: ProxiesOptions,
   network: NodeNetwork,
-  mode: 'iptables' | 'nftables',
+  mode: ProxyMode,
 ): NodeProxyOptions {
   const { netns, name } = network;
   const component = `kube-proxy/${name}`;
@@ -66,6 +70,7 @@ function nodeOptions(
     addresses: () => localAddresses(network),
     sysctl: sysctlOf(netns),
     listen: (address) => listenTcp(netns, address),
+    ...(transport === undefined ? {} : { userspace: { transport, sockets: nodeSockets(netns) } }),
     log: ({ level, message, error }) => {
       if (level === 'error') health.failed(component, error ?? message);
       else health.failed(component, error ?? message, true);

@@ -1,5 +1,5 @@
 /** How a node's kube-proxy works. */
-export type ProxyMode = 'iptables' | 'nftables';
+export type ProxyMode = 'iptables' | 'nftables' | 'userspace';
 export type Balancing = 'random' | 'round-robin';
 export type IPFamily = 'IPv4' | 'IPv6';
 

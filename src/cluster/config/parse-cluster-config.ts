@@ -22,7 +22,7 @@ export interface ConfigOverrides {
   readonly cni?: 'ptp' | 'bridge' | undefined;
 }
 
-export const PROXY_MODES = ['iptables', 'nftables'] as const satisfies readonly ProxyMode[];
+export const PROXY_MODES = ['iptables', 'nftables', 'userspace'] as const satisfies readonly ProxyMode[];
 export const BALANCINGS = ['random', 'round-robin'] as const satisfies readonly Balancing[];
 const FAMILIES = ['IPv4', 'IPv6'] as const satisfies readonly IPFamily[];
 const NAME = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;

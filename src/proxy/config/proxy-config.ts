@@ -1,6 +1,10 @@
 import type { Balancing } from '../facts/service-port.ts';
 
-export type ProxyMode = 'iptables' | 'nftables';
+/** How rules are written. */
+export type RulesMode = 'iptables' | 'nftables';
+
+/** `userspace`: the proxy carries the traffic itself; kube-proxy had this mode until 1.25. */
+export type ProxyMode = RulesMode | 'userspace';
 
 export type DetectLocalMode = 'ClusterCIDR' | 'NodeCIDR' | 'BridgeInterface' | 'InterfaceNamePrefix';
 
@@ -41,6 +45,8 @@ export interface ProxyConfig {
   readonly minSyncPeriodMs: number | undefined;
   readonly conntrack: ConntrackConfig;
   readonly featureGates: Readonly<Record<string, boolean>>;
+  /** Not in KubeProxyConfiguration: which rules lead to the sockets of userspace mode. */
+  readonly portalRules: RulesMode;
   /** Not in KubeProxyConfiguration: for Services without annotation towtank.dev/balancing. */
   readonly balancing: Balancing;
 }
@@ -72,5 +78,11 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
     udpStreamTimeout: undefined,
   },
   featureGates: {},
+  portalRules: 'nftables',
   balancing: 'random',
 };
+
+/** How the rules of a proxy are written. */
+export function rulesModeOf({ mode, portalRules }: Pick<ProxyConfig, 'mode' | 'portalRules'>): RulesMode {
+  return mode === 'userspace' ? portalRules : mode;
+}

@@ -8,7 +8,7 @@ import {
   DEFAULT_PROXY_CONFIG,
   type DetectLocalMode,
   type ProxyConfig,
-  type ProxyMode,
+  type RulesMode,
 } from './proxy-config.ts';
 
 /** KubeProxyConfiguration as it is in the file, after its fields have been checked. */
@@ -113,7 +113,7 @@ const milliseconds = (text: string | undefined | null, fallback: number): number
 
 function toConfig(document: KubeProxyConfiguration): ReadConfiguration {
   const defaults = DEFAULT_PROXY_CONFIG;
-  const mode = (document.mode || defaults.mode) as ProxyMode;
+  const mode = (document.mode || defaults.mode) as RulesMode;
   const section: ModeSection = document[mode] ?? {};
   const bindAddress = document.bindAddress || defaults.bindAddress;
   const config: ProxyConfig = {

@@ -1,7 +1,7 @@
 import type { Node } from '../../kube/generated/types.ts';
 import { canonicalAddress, familyOf, parsePrefix, printPrefix } from '../../netfilter/address.ts';
 import type { Family } from '../../netfilter/runner.ts';
-import type { ProxyConfig } from '../config/proxy-config.ts';
+import { type ProxyConfig, rulesModeOf } from '../config/proxy-config.ts';
 import type { LocalDetector, NodeNetwork } from './node-network.ts';
 import { resolveNodePortAddresses } from './node-port-addresses.ts';
 
@@ -35,7 +35,7 @@ export function buildNodeNetwork(input: NodeNetworkInput): NodeNetwork | undefin
     nodePortAddresses: resolveNodePortAddresses({
       family,
       cidrs: config.nodePortAddresses,
-      mode: config.mode,
+      mode: rulesModeOf(config),
       localAddresses: input.localAddresses,
       nodeIP,
     }),
@@ -45,7 +45,7 @@ export function buildNodeNetwork(input: NodeNetworkInput): NodeNetwork | undefin
     localhostNodePorts: config.localhostNodePorts,
     balancing: config.balancing,
     // Only nftables mode looks at them; a change of node facts costs a full sync.
-    serviceCIDRs: config.mode === 'nftables' ? ofFamily(input.serviceCIDRs, family) : [],
+    serviceCIDRs: rulesModeOf(config) === 'nftables' ? ofFamily(input.serviceCIDRs, family) : [],
     serviceTrafficDistribution: gates['ServiceTrafficDistribution'] ?? true,
     preferSameTrafficDistribution: gates['PreferSameTrafficDistribution'] ?? true,
   };

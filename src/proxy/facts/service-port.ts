@@ -4,11 +4,17 @@ import type { Family } from '../../netfilter/runner.ts';
 import { isPort, type Protocol, protocolOf } from './protocol.ts';
 import { servicePortKey, servicePortText } from './service-port-name.ts';
 
-/** How a new connection picks its endpoint: `random` as kube-proxy does, or each in turn. */
-export type Balancing = 'random' | 'round-robin';
+/**
+ * How a new connection picks its endpoint: `random` as kube-proxy does, each in turn, or the one with the fewest open
+ * connections, which userspace mode alone can count: elsewhere that is `random`.
+ */
+export type Balancing = 'random' | 'round-robin' | 'least-connections';
 
 /** Per Service choice of Balancing; without it the proxy's own setting holds. */
 export const BALANCING_ANNOTATION = 'towtank.dev/balancing';
+
+/** `v2`: userspace mode tells endpoints the address of a TCP client first, in HAProxy's PROXY protocol. */
+export const PROXY_PROTOCOL_ANNOTATION = 'towtank.dev/proxy-protocol';
 
 /** One port of one Service in one IP family, with everything that a proxy needs of it. Addresses are canonical text. */
 export interface ServicePort {
@@ -41,6 +47,8 @@ export interface ServicePort {
   readonly hintsAnnotation: string;
   /** From the annotation towtank.dev/balancing. */
   readonly balancing: Balancing | undefined;
+  /** From the annotation towtank.dev/proxy-protocol. */
+  readonly proxyProtocol?: boolean;
   /** Reachable by something else than its cluster IP. */
   readonly externallyAccessible: boolean;
   /** Some traffic may go to endpoints of the whole cluster. */
@@ -118,6 +126,7 @@ function buildShared(service: Service, family: Family, options: ServicePortOptio
     healthCheckNodePort: type === 'LoadBalancer' && externalPolicyLocal ? (spec.healthCheckNodePort ?? 0) : 0,
     hintsAnnotation: hintsAnnotationOf(metadata?.annotations ?? {}),
     balancing: balancingOf(metadata?.annotations?.[BALANCING_ANNOTATION], options),
+    ...(wantsProxyProtocol(metadata?.annotations?.[PROXY_PROTOCOL_ANNOTATION], options) ? { proxyProtocol: true } : {}),
     isExternalKind,
     externallyAccessible: false,
     usesClusterEndpoints: false,
@@ -188,7 +197,13 @@ function hintsAnnotationOf(annotations: Readonly<Record<string, string>>): strin
 }
 
 function balancingOf(value: string | undefined, options: ServicePortOptions): Balancing | undefined {
-  if (value === 'random' || value === 'round-robin') return value;
+  if (value === 'random' || value === 'round-robin' || value === 'least-connections') return value;
   if (value !== undefined) options.onInvalid?.(`metadata.annotations[${BALANCING_ANNOTATION}]`, value);
   return undefined;
+}
+
+function wantsProxyProtocol(value: string | undefined, options: ServicePortOptions): boolean {
+  if (value !== undefined && value !== 'v2')
+    options.onInvalid?.(`metadata.annotations[${PROXY_PROTOCOL_ANNOTATION}]`, value);
+  return value === 'v2';
 }

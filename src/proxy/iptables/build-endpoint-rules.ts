@@ -77,9 +77,9 @@ export function buildEndpointChain({
 // Rule i of n takes one in n-i of what reaches it, which makes every share equal; the last takes the rest.
 function shareOf(remaining: number, balancing: Balancing): readonly Match[] {
   if (remaining === 1) return [];
-  return balancing === 'random'
-    ? [{ kind: 'statistic-random', probability: probability(remaining) }]
-    : [{ kind: 'statistic-nth', every: remaining, packet: 0 }];
+  return balancing === 'round-robin'
+    ? [{ kind: 'statistic-nth', every: remaining, packet: 0 }]
+    : [{ kind: 'statistic-random', probability: probability(remaining) }];
 }
 
 /** One in n with ten decimals, as kube-proxy writes it. */

@@ -13,7 +13,7 @@ describe('rules of a proxy are found', () => {
     const runners = { iptables: createIptablesRunner(netns, { backend: 'auto' }), nft: createNftRunner(netns) };
     expect(await findProxyRules(runners)).toEqual([]);
     const backend = await createBackend({
-      mode,
+      config: { mode, portalRules: mode },
       family: 'ipv4',
       runners,
       clock: systemClock,

@@ -52,6 +52,8 @@ describe.each([
   { proxyMode: 'iptables', balancing: 'round-robin', cni: 'bridge' },
   { proxyMode: 'nftables', balancing: 'random', cni: 'bridge' },
   { proxyMode: 'nftables', balancing: 'round-robin', cni: 'ptp' },
+  { proxyMode: 'userspace', balancing: 'random', cni: 'ptp' },
+  { proxyMode: 'userspace', balancing: 'round-robin', cni: 'bridge' },
 ] as const)('Services with $proxyMode, $balancing, pods by $cni', (options) => {
   let cluster: Cluster;
   let web: Service;
