@@ -24,7 +24,9 @@ export interface PlannedWrite {
 export async function commitWrite(machinery: Machinery, write: PlannedWrite): Promise<KeyValue | undefined> {
   const { kind, key, live, object, lease } = write;
   const expect = live?.modRevision ?? 0;
-  const operation = object ? objectWrite(object, kind, { key, expect, lease }) : { key, value: undefined, expect, lease };
+  const operation = object
+    ? objectWrite(object, kind, { key, expect, lease })
+    : { key, value: undefined, expect, lease };
   const result = await machinery.store.commit([operation, ...claimOperations(machinery, write)]);
   return result.current[0];
 }

@@ -19,6 +19,8 @@ import { systemClock } from './system-clock.ts';
 /** Descriptor of the listening socket of the host that the launcher handed over. */
 const HOST_LISTENER = 3;
 const API_PORT = 6443;
+// Twenty megabytes: the last two thousand changes of pods, far more than a list in pieces or a lost watch needs.
+const HISTORY_VALUES = 500_000;
 
 export interface ControlPlaneOptions {
   readonly spec: StartSpec;
@@ -50,7 +52,7 @@ export interface ControlPlane extends AsyncDisposable {
 /** Makes the API server of a cluster on a store in memory; it answers in process at once, over HTTP after `listen`. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { spec, plan, network, kubelet, onError } = options;
-  const store = new MemoryStore({ clock: systemClock });
+  const store = new MemoryStore({ clock: systemClock, historyValues: HISTORY_VALUES });
   const server = await createApiServer({
     store,
     clock: systemClock,
