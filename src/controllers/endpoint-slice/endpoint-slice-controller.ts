@@ -77,7 +77,7 @@ class EndpointSliceController {
     const onTopology = (type: string, problem: string | undefined): void => this.#tellTopology(service, type, problem);
     const options = { ...this.#options, triggerTime, nodes: () => nodes.list(), onTopology };
     const plan = this.loop.timed(key, () => planServiceSlices(facts, this.#slices.get(key), options));
-    await writeSlices(this.#context, { key, fence: this.loop.fence }, plan);
+    await this.loop.timedWrite(key, () => writeSlices(this.#context, { key, fence: this.loop.fence }, plan));
   }
 
   #podChanged(key: string): void {

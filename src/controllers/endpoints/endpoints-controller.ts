@@ -30,7 +30,7 @@ class EndpointsController {
     this.loop = new ControllerLoop(context, {
       name: 'endpoint',
       component: 'endpoint-controller',
-      timeShare: 0.1,
+      timeShare: 0.05,
       reconcile: (key) => this.#reconcile(key),
     })
       .watch(informers.for(resources.services), (service) => [keyOf(service)])
@@ -53,9 +53,9 @@ class EndpointsController {
     const wanted = this.loop.timed(key, () => buildEndpoints(service, pods));
     if (current !== undefined && isSame(wanted, current)) return;
     const next = withAnnotations(wanted, current, triggerTime);
-    const written = await (current === undefined
-      ? client.create(resources.endpoints, next)
-      : client.update(resources.endpoints, next));
+    const written = await this.loop.timedWrite(key, () =>
+      current === undefined ? client.create(resources.endpoints, next) : client.update(resources.endpoints, next),
+    );
     this.loop.fence.expectWritten(key, informers.for(resources.endpoints), written);
   }
 

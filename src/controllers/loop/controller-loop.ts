@@ -13,7 +13,7 @@ export interface ControllerLoopOptions {
   /** Name under which its events appear; default `NAME-controller`. */
   readonly component?: string;
   readonly concurrency?: number;
-  /** The share of the time that `timed` work for one key may take; default 0.2. */
+  /** The share of the time that `timed` work for one key may take; default 0.1. */
   readonly timeShare?: number;
 }
 
@@ -24,7 +24,9 @@ const FENCE_RECHECK_MS = 250;
 const HOT_RUNS = 500;
 const HOT_WINDOW_MS = 1000;
 const HOT_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 400;
+// Work so short is not paced: a small Service's endpoints follow each change at once.
+const SHORT_MS = 4;
 
 /** The one loop that all controllers share: keys in from informers, one reconcile for each at a time, retries with backoff. */
 export class ControllerLoop implements Disposable {
@@ -88,15 +90,20 @@ export class ControllerLoop implements Disposable {
    * of the time: a thousand pods that become ready one after the other must not be looked at all anew for each of them.
    */
   timed<R>(key: string, work: () => R): R {
-    const { timeShare = 0.2 } = this.#options;
     const start = this.#context.clock.now();
     const result = work();
-    const end = this.#context.clock.now();
-    if (end > start) {
-      const pause = Math.max(0, (this.#pauses.get(key) ?? end) - end) + (end - start) * (1 / timeShare - 1);
-      this.#pauses.set(key, end + Math.min(pause, LONGEST_PAUSE_MS));
-    }
+    this.#pace(key, start);
     return result;
+  }
+
+  /** `timed` for writes: counts until `work` settles. */
+  async timedWrite<R>(key: string, work: () => Promise<R>): Promise<R> {
+    const start = this.#context.clock.now();
+    try {
+      return await work();
+    } finally {
+      this.#pace(key, start);
+    }
   }
 
   [Symbol.dispose](): void {
@@ -122,6 +129,14 @@ export class ControllerLoop implements Disposable {
     } catch (error) {
       if (!isNamespaceTerminating(error)) throw error;
     }
+  }
+
+  #pace(key: string, start: number): void {
+    const { timeShare = 0.1 } = this.#options;
+    const end = this.#context.clock.now();
+    if (end - start <= SHORT_MS) return;
+    const pause = Math.max(0, (this.#pauses.get(key) ?? end) - end) + (end - start) * (1 / timeShare - 1);
+    this.#pauses.set(key, end + Math.min(pause, LONGEST_PAUSE_MS));
   }
 
   #isHot(key: string): boolean {

@@ -25,7 +25,6 @@ class ReplicaSetController {
     const { informers } = context;
     const loop = new ControllerLoop(context, {
       name: 'replicaset',
-      timeShare: 0.2,
       reconcile: (key) => this.#reconcile(key),
     });
     this.loop = loop;
@@ -39,7 +38,7 @@ class ReplicaSetController {
     const { informers, clock, client } = this.#context;
     const set = informers.for(resources.replicaSets).get(key);
     if (set === undefined) return this.loop.fence.forget(key);
-    const pods = await this.#pods.claim(set, set.spec?.selector);
+    const pods = await this.loop.timedWrite(key, () => this.#pods.claim(set, set.spec?.selector));
     const plan = planReplicas(set, pods, (pod) => this.#neighbours(set, pod));
     const failure = await this.#carryOut(set, plan);
     const input = { pods, failure, creating: plan.create > 0, now: clock.now() };
