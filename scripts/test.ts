@@ -1,8 +1,8 @@
 // Runs every suite and ends with one line over all of them. `npm test -- unit kernel` runs only the suites named.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { SuiteCount } from './count-reporter.ts';
 
 const root = new URL('..', import.meta.url).pathname.replace(/\/$/, '');
@@ -21,8 +21,13 @@ interface Suite {
 }
 
 const bin = (name: string, folder = root): string => join(folder, 'node_modules/.bin', name);
+// A copy of the checkout has its own Node: an ordinary user cannot start one that lies in the folder of root.
+const nodeIn = (folder: string): string => {
+  const own = join(folder, 'node_modules/node/bin/node');
+  return existsSync(own) ? own : process.execPath;
+};
 const vitest = (project: string, folder = root): readonly string[] => [
-  process.execPath,
+  nodeIn(folder),
   bin('vitest', folder),
   'run',
   // Without writing beside the packages: an ordinary user may run the tests of a checkout that is not theirs.
@@ -93,6 +98,7 @@ if (isRoot) {
     XDG_STATE_HOME: join(home, 'state'),
     TOWTANK_STATE_DIR: '',
     USER: 'nobody',
+    PATH: [dirname(nodeIn(folder)), ...(process.env['PATH'] ?? '').split(':').slice(1)].join(':'),
     TOWTANK_TEST_SUMMARY: join(home, 'summary'),
   };
   for (const name of ['kernel', 'scenarios'] as const) {
@@ -141,7 +147,7 @@ function run(suite: Suite): SuiteCount {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const count = suite.counts === 'tool' ? toolCount(result.status) : vitestCount(summary, result.status);
   process.stdout.write(
-    `── ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped.length} skipped in ${seconds} s\n`,
+    `── ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${skippedIn(count)} skipped in ${seconds} s\n`,
   );
   return count;
 }
@@ -162,6 +168,15 @@ function vitestCount(summary: string, status: number | null): SuiteCount {
   return status === 0 || count.failed > 0 ? count : { ...count, failed: 1 };
 }
 
+function skippedIn({ skipped }: SuiteCount): number {
+  return skipped.reduce((sum, { count }) => sum + count, 0);
+}
+
+// One broken thing may fail a hundred tests.
+function shortened(failures: readonly string[], most = 8): readonly string[] {
+  return failures.length <= most ? failures : [...failures.slice(0, most), `and ${failures.length - most} more`];
+}
+
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
@@ -177,12 +192,11 @@ rmSync(scratch, { recursive: true, force: true });
 
 process.stdout.write('\n');
 for (const { suite, count } of counts)
-  for (const reason of count.skipped) process.stdout.write(`skipped (${suite.name}) ${reason}\n`);
+  for (const { title, reason, count: tests } of count.skipped)
+    process.stdout.write(`skipped (${suite.name}) ${tests}: ${reason}; as in ${title}\n`);
 for (const { suite, count } of counts)
-  if (count.failed > 0) process.stdout.write(`FAILED: ${[suite.name, ...count.failures].join('\n  ')}\n`);
+  if (count.failed > 0) process.stdout.write(`FAILED: ${[suite.name, ...shortened(count.failures)].join('\n  ')}\n`);
 const total = (of: (count: SuiteCount) => number): number => counts.reduce((sum, { count }) => sum + of(count), 0);
 const failed = total((count) => count.failed);
-process.stdout.write(
-  `${total((count) => count.passed)} passed, ${failed} failed, ${total((count) => count.skipped.length)} skipped\n`,
-);
+process.stdout.write(`${total((count) => count.passed)} passed, ${failed} failed, ${total(skippedIn)} skipped\n`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -10,7 +10,7 @@ import { askUdp } from './dns-client.ts';
 export const COREDNS = process.env['COREDNS'];
 
 /** Why comparisons with the real program are left out. */
-export const WITHOUT_COREDNS = 'set COREDNS to the path of a coredns program to compare with it';
+export const WITHOUT_COREDNS = 'needs COREDNS=path of its binary';
 
 /** A real CoreDNS on loopback that serves one block. */
 export class CoreDnsPeer implements AsyncDisposable {

@@ -35,39 +35,40 @@ const blocks: Readonly<Record<string, string>> = {
     'k8s_external ext.example {\n headless\n fallthrough\n}\nkubernetes cluster.local in-addr.arpa ip6.arpa {\n URL\n}',
 };
 
-describe.runIf(COREDNS !== undefined)('the same answers as CoreDNS from random states to random questions', () => {
-  describe.each(Object.entries(blocks))('%s', (_title, block) => {
-    let stack: AsyncDisposableStack;
-    let api: KubeApiStub;
-    let peer: CoreDnsPeer;
-    let own: Awaited<ReturnType<typeof startTestServer>>;
+describe.runIf(COREDNS !== undefined)(
+  `the same answers as CoreDNS from random states to random questions [${WITHOUT_COREDNS}]`,
+  () => {
+    describe.each(Object.entries(blocks))('%s', (_title, block) => {
+      let stack: AsyncDisposableStack;
+      let api: KubeApiStub;
+      let peer: CoreDnsPeer;
+      let own: Awaited<ReturnType<typeof startTestServer>>;
 
-    beforeAll(async () => {
-      stack = new AsyncDisposableStack();
-      api = stack.use(await KubeApiStub.start([buildNamespace({ name: 'sync' })]));
-      peer = stack.use(await CoreDnsPeer.start(block.replace('URL', `endpoint ${api.url}`)));
-      own = stack.use(
-        await startTestServer(`. {\nbind 127.0.0.1\n${block.replace(' URL\n', '')}\n}\n`, [], {
-          ownAddresses: () => [],
-        }),
-      );
+      beforeAll(async () => {
+        stack = new AsyncDisposableStack();
+        api = stack.use(await KubeApiStub.start([buildNamespace({ name: 'sync' })]));
+        peer = stack.use(await CoreDnsPeer.start(block.replace('URL', `endpoint ${api.url}`)));
+        own = stack.use(
+          await startTestServer(`. {\nbind 127.0.0.1\n${block.replace(' URL\n', '')}\n}\n`, [], {
+            ownAddresses: () => [],
+          }),
+        );
+      });
+      afterAll(() => stack.disposeAsync());
+
+      it.each(Array.from({ length: STATES }, (_, seed) => seed))('state %i', async (seed) => {
+        const random = seededRandom(seed * 7919 + 13);
+        const objects = [...randomObjects(random), ...markers(seed)];
+        api.replace(objects);
+        own.zone.replace(objects);
+        await untilFollowed(peer.port, seed, block);
+        const questions = Array.from({ length: QUESTIONS }, () => randomQuery(random));
+        const differences = await compareServers(questions, { theirs: peer.port, ours: own.port, withoutDeviations });
+        expect(differences).toBe('');
+      });
     });
-    afterAll(() => stack.disposeAsync());
-
-    it.each(Array.from({ length: STATES }, (_, seed) => seed))('state %i', async (seed) => {
-      const random = seededRandom(seed * 7919 + 13);
-      const objects = [...randomObjects(random), ...markers(seed)];
-      api.replace(objects);
-      own.zone.replace(objects);
-      await untilFollowed(peer.port, seed, block);
-      const questions = Array.from({ length: QUESTIONS }, () => randomQuery(random));
-      const differences = await compareServers(questions, { theirs: peer.port, ours: own.port, withoutDeviations });
-      expect(differences).toBe('');
-    });
-  });
-});
-
-it.runIf(COREDNS === undefined)(`skipped: ${WITHOUT_COREDNS}`, () => undefined);
+  },
+);
 
 function randomQuery(random: Random): ComparedQuery {
   const { name, type } = randomQuestion(random);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.ts';
 import { EtcdPeer, findEtcd, NO_ETCD } from '../../helpers/etcd-peer.ts';
 import { realClock } from '../../helpers/real-clock.ts';
@@ -7,7 +7,7 @@ import { describeStore } from './store-suite.ts';
 const etcd = findEtcd();
 let clusters = 0;
 
-describe.skipIf(etcd === undefined)('with a real etcd', () => {
+describe.skipIf(etcd === undefined)(`with a real etcd [${NO_ETCD}]`, () => {
   let peer: EtcdPeer;
   beforeAll(async () => {
     peer = await EtcdPeer.start(etcd!);
@@ -33,5 +33,3 @@ describe.skipIf(etcd === undefined)('with a real etcd', () => {
     };
   });
 });
-
-if (etcd === undefined) it.skip(`the store suite on etcd: ${NO_ETCD}`, () => {});

@@ -16,7 +16,7 @@ describe('a pod that runs a program of the host', () => {
     await using lab = await createKubeletLab();
     const pod = await lab.create({
       ...script(
-        'hostname; echo $$$$; echo "$GREETING $MY_IP"; grep -c . /proc/net/fib_trie; ps ax | wc -l; exec sleep 60',
+        'hostname; echo $$$$; echo "$GREETING $MY_IP"; grep -c . /proc/net/fib_trie; ls -d /proc/[0-9]* | wc -l; exec sleep 60',
       ),
       podName: 'web',
       env: [
@@ -124,7 +124,7 @@ describe('the surroundings of a program', () => {
     const pod = await lab.run(script('trap exit TERM; echo up; while :; do sleep 0.05; done'));
     await lab.follow(pod, 1);
     await lab.exec(pod, ['mkdir', '/towtank-before']);
-    await lab.exec(pod, ['kill', '1']);
+    await lab.exec(pod, ['sh', '-c', 'kill 1']);
     await lab.until(pod, ({ status }) => status?.containerStatuses?.[0]?.restartCount === 1);
     expect((await lab.exec(pod, ['ls', '/towtank-before'])).exitCode).toBe(2);
   });

@@ -14,9 +14,7 @@ const pids = (name: string): { outerPid: number; innerPid: number } =>
   JSON.parse(readFileSync(join(stateRoot, 'clusters', name, 'cluster.json'), 'utf8'));
 
 async function untilGone(processes: readonly number[]): Promise<void> {
-  await expect
-    .poll(() => processes.filter((pid) => allProcesses().includes(pid)), { interval: 5 })
-    .toEqual([]);
+  await expect.poll(() => processes.filter((pid) => allProcesses().includes(pid)), { interval: 5 }).toEqual([]);
 }
 
 const sleeper =
