@@ -4,6 +4,7 @@ import { UserError } from '../errors/towtank-error.ts';
 import { addClusterCommands } from './commands/cluster-commands.ts';
 import { addInfoCommands } from './commands/info-commands.ts';
 import { addOfflineCommands } from './commands/offline-commands.ts';
+import { addProxyCommand } from './commands/proxy-command.ts';
 import { addRunCommands } from './commands/run-commands.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -27,6 +28,7 @@ export function buildProgram(outcome: Outcome): Command {
   addRunCommands(program, outcome);
   addInfoCommands(program, outcome);
   addOfflineCommands(program);
+  addProxyCommand(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError('(add --help to see what is possible)');
   return program;

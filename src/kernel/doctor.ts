@@ -8,7 +8,7 @@ import { programProbes } from './doctor/program-probes.ts';
 import { launchSandbox } from './sandbox.ts';
 
 export type { Finding } from './doctor/finding.ts';
-export { requirePrograms } from './doctor/required-programs.ts';
+export { hasProgram, requirePrograms } from './doctor/required-programs.ts';
 
 const insideFile = import.meta.url.endsWith('.ts') ? './doctor/inside.ts' : './inside.js';
 

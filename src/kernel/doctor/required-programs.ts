@@ -44,7 +44,7 @@ export const requiredPrograms: readonly RequiredProgram[] = [
  * before it builds anything. Takes microseconds.
  */
 export function requirePrograms(names: readonly string[]): void {
-  const missing = names.filter((name) => !isThere(name));
+  const missing = names.filter((name) => !hasProgram(name));
   if (missing.length === 0) return;
   const packages = new Set(
     missing.map((name) => requiredPrograms.find((program) => program.name === name)?.package ?? name),
@@ -56,7 +56,8 @@ export function requirePrograms(names: readonly string[]): void {
   });
 }
 
-function isThere(name: string): boolean {
+/** Whether a program can be found where administrators have theirs. */
+export function hasProgram(name: string): boolean {
   try {
     findExecutable(name, administratorSearchPath(), '/');
     return true;

@@ -1,5 +1,5 @@
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
-import type { NetworkNamespace } from '../network-namespace.ts';
+import { NetworkNamespace } from '../network-namespace.ts';
 import { type IptablesBackend, iptablesProgram } from './iptables-programs.ts';
 import { commandError, type KernelCommand, runKernelCommand, succeed } from './kernel-command.ts';
 
@@ -15,8 +15,7 @@ const longestName = 240;
 
 /** Makes the runner of one node's iptables rules, both families. Its methods reject with KernelCommandError. */
 export function createIptablesRunner(netns: NetworkNamespace, options: IptablesRunnerOptions): IptablesRunner {
-  // Legacy iptables of all namespaces would wait for each other on the one /run/xtables.lock.
-  const env = { XTABLES_LOCKFILE: `/run/xtables-${netns.name.slice(0, longestName)}.lock` };
+  const env = netns === NetworkNamespace.current() ? {} : { XTABLES_LOCKFILE: lockFileOf(netns) };
   const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
     return { netns, env, command: [iptablesProgram(options.backend, family, tool), ...args] };
   };
@@ -37,4 +36,10 @@ export function createIptablesRunner(netns: NetworkNamespace, options: IptablesR
       throw commandError(call, result);
     },
   };
+}
+
+// Legacy iptables of all namespaces would wait for each other on the one /run/xtables.lock; in the namespace that the process
+// was born in, others use that one.
+function lockFileOf({ name }: NetworkNamespace): string {
+  return `/run/xtables-${name.slice(0, longestName)}.lock`;
 }

@@ -45,11 +45,12 @@ export interface ReadConfiguration {
 }
 
 /**
- * Reads a KubeProxyConfiguration (YAML or JSON). `file` is how errors name it. Throws UserError ERR_INVALID_CONFIG that names
- * every unknown or invalid field.
+ * Reads a KubeProxyConfiguration (YAML or JSON). `file` is how errors name it; `mode` replaces its mode, so that the settings
+ * of that mode are taken. Throws UserError ERR_INVALID_CONFIG that names every unknown or invalid field.
  */
-export function readKubeProxyConfiguration(content: string, file: string): ReadConfiguration {
-  const document = parseDocument(content, file);
+export function readKubeProxyConfiguration(content: string, file: string, mode?: RulesMode): ReadConfiguration {
+  const given = parseDocument(content, file);
+  const document = mode === undefined ? given : { ...given, mode };
   const problems = [
     ...checkKind(document as KubeProxyConfiguration),
     ...checkFields(document, KUBE_PROXY_CONFIGURATION),

@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
+import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
+import { connectTcp } from '../../../src/kernel/sockets.ts';
+import { resources } from '../../../src/kube/resources.ts';
+import { findProxyRules } from '../../../src/proxy/find-proxy-rules.ts';
+import { buildEndpoint, buildEndpointSlice, buildNode, buildService } from '../../helpers/build-objects.ts';
+import { type NamespaceApi, runHostProxy, serveApiIn, startHostProxy } from '../../helpers/host-proxy.ts';
+import { PacketLab } from '../../helpers/packet-lab.ts';
+import { LAB } from '../../helpers/proxy-node.ts';
+
+let stack = new AsyncDisposableStack();
+afterEach(async () => {
+  await stack.disposeAsync();
+  stack = new AsyncDisposableStack();
+});
+
+interface Host {
+  readonly lab: PacketLab;
+  readonly api: NamespaceApi;
+  /** Words of a command line for node-1. */
+  words(mode: string): string[];
+}
+
+async function createHost(): Promise<Host> {
+  const lab = stack.use(await PacketLab.create('node-1', LAB));
+  const api = stack.use(await serveApiIn(lab.node));
+  const client = api.server.client('test');
+  await client.create(resources.nodes, buildNode({ name: 'node-1', ips: ['172.18.0.2'] }));
+  await client.create(resources.services, buildService({ clusterIP: '10.96.0.10' }));
+  await client.create(
+    resources.endpointSlices,
+    buildEndpointSlice({ endpoints: [buildEndpoint({ ip: '10.244.0.2' })] }),
+  );
+  const config = join(api.folder, 'config.yaml');
+  writeFileSync(
+    config,
+    ['apiVersion: kubeproxy.config.k8s.io/v1alpha1', 'kind: KubeProxyConfiguration', 'clusterCIDR: 10.244.0.0/16'].join(
+      '\n',
+    ),
+  );
+  return {
+    lab,
+    api,
+    words: (mode) => [
+      '--kubeconfig',
+      api.kubeconfig,
+      '--node-name',
+      'node-1',
+      '--proxy-mode',
+      mode,
+      '--config',
+      config,
+    ],
+  };
+}
+
+const send = (lab: PacketLab) =>
+  lab.send({ from: 'pod', source: '10.244.0.9', protocol: 'tcp', destination: '10.96.0.10', port: 80 });
+
+function get(lab: PacketLab, port: number, path: string): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ path, createConnection: () => connectTcp(lab.node, { host: '127.0.0.1', port }) });
+    asked.on('error', reject);
+    asked.on('response', async (response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      await once(response, 'end');
+      resolve({ status: response.statusCode ?? 0, body });
+    });
+    asked.end();
+  });
+}
+
+const runnersOf = (lab: PacketLab) => ({
+  iptables: createIptablesRunner(lab.node, { backend: 'auto' }),
+  nft: createNftRunner(lab.node),
+});
+
+describe.each(['iptables', 'nftables'] as const)('towtank proxy in %s mode', (mode) => {
+  it('carries packets as a real API server says, through a restart, until clean-up', async () => {
+    const { lab, api, words } = await createHost();
+    const first = stack.use(startHostProxy(lab.node, words(mode)));
+    await first.synced;
+    expect(await send(lab)).toEqual({ kind: 'answered', backend: '10.244.0.2:8080', seenSource: '10.244.0.9' });
+    const slices = resources.endpointSlices;
+    const [slice] = (await api.server.client('test').list(slices)).items;
+    await api.server.client('test').update(slices, { ...slice!, endpoints: [buildEndpoint({ ip: '10.244.0.3' })] });
+    await expect.poll(() => send(lab), { timeout: 30_000 }).toMatchObject({ backend: '10.244.0.3:8080' });
+
+    expect(await get(lab, 10_256, '/healthz')).toMatchObject({ status: 200 });
+    expect(await get(lab, 10_249, '/proxyMode')).toEqual({ status: 200, body: mode });
+    expect((await get(lab, 10_249, '/metrics')).body).toContain('kubeproxy_sync_proxy_rules_duration_seconds_count');
+
+    first.program.kill('SIGTERM');
+    expect(await first.program.exited).toEqual({ exitCode: 0, signal: undefined });
+    expect(await send(lab)).toMatchObject({ kind: 'answered', backend: '10.244.0.3:8080' });
+
+    const second = stack.use(startHostProxy(lab.node, words(mode)));
+    await second.synced;
+    second.program.kill('SIGKILL');
+    await second.program.exited;
+    expect(await runHostProxy(lab.node, ['--cleanup'])).toEqual({ exitCode: 0, stderr: '' });
+    expect(await findProxyRules(runnersOf(lab))).toEqual([]);
+    const { iptables, nft } = runnersOf(lab);
+    expect(await iptables.save('ipv4')).not.toContain('TOWTANK');
+    expect(await nft.listTable('ip', 'towtank-proxy')).toBeUndefined();
+  });
+
+  it('removes the rules of its other mode', async () => {
+    const { lab, words } = await createHost();
+    const other = mode === 'iptables' ? 'nftables' : 'iptables';
+    const before = stack.use(startHostProxy(lab.node, words(other)));
+    await before.synced;
+    before.program.kill('SIGTERM');
+    await before.program.exited;
+    const after = stack.use(startHostProxy(lab.node, words(mode)));
+    await after.synced;
+    const found = await findProxyRules(runnersOf(lab));
+    expect(new Set(found.map((rules) => rules.mode))).toEqual(new Set([mode]));
+    expect(await send(lab)).toMatchObject({ kind: 'answered' });
+  });
+
+  it('does not start beside rules of another proxy, and leaves them alone', async () => {
+    const { lab, words } = await createHost();
+    const { iptables, nft } = runnersOf(lab);
+    if (mode === 'iptables') await iptables.run('ipv4', ['-t', 'nat', '-N', 'KUBE-SERVICES']);
+    else await nft.run('add table ip kube-proxy\n');
+    const { exitCode, stderr } = await runHostProxy(lab.node, words('nftables'));
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('another proxy owns the rules of this network namespace');
+    expect(stderr).toContain(mode === 'iptables' ? 'KUBE-SERVICES' : 'table ip kube-proxy of nftables');
+    expect(stderr).toContain('towtank proxy --cleanup');
+    expect(await findProxyRules(runnersOf(lab))).toEqual([{ mode, family: 'ipv4' }]);
+  });
+});
+
+it('a taken port is told with the setting that moves it', async () => {
+  const { lab, words } = await createHost();
+  const first = stack.use(startHostProxy(lab.node, words('nftables')));
+  await first.synced;
+  const { exitCode, stderr } = await runHostProxy(lab.node, words('nftables'));
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('port 10256 is in use') });
+});
