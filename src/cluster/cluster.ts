@@ -8,6 +8,7 @@ import { ControlClient, type ExecStreams } from './control/control-client.ts';
 import type { ApplyResult, ClusterStatus, FetchRequest, FetchResponse, Target } from './control/protocol.ts';
 import { type LaunchedCluster, type LaunchOptions, launchCluster } from './launch-cluster.ts';
 import { type ClusterPaths, type ClusterRecord, clusterPaths, findRunning, stateDir } from './state-folder.ts';
+import type { Tier } from './tiers.ts';
 
 export interface ExecResult {
   readonly exitCode: number;
@@ -178,6 +179,8 @@ export interface CreateClusterOptions extends ConfigOverrides {
   /** YAML to apply before the cluster counts as ready. */
   readonly manifests?: readonly string[] | undefined;
   readonly stateRoot?: string | undefined;
+  /** Default: the full one, and in a container the best that it allows. */
+  readonly tier?: Tier | undefined;
   readonly onStep?: LaunchOptions['onStep'];
 }
 
@@ -185,10 +188,10 @@ let created = 0;
 
 /** Starts a cluster that lives as long as this process or until it is disposed, whichever ends first. */
 export async function createCluster(options: CreateClusterOptions = {}): Promise<Cluster> {
-  const { spec, manifests, stateRoot, onStep, ...overrides } = options;
+  const { spec, manifests, stateRoot, tier, onStep, ...overrides } = options;
   const name = overrides.name ?? `lib-${process.pid}-${(created++).toString(36)}`;
   const config = completeClusterConfig(spec === undefined ? {} : { spec }, { ...overrides, name });
-  return new Cluster(await launchCluster({ config, manifests, stateRoot, onStep, lifeline: true }));
+  return new Cluster(await launchCluster({ config, manifests, stateRoot, tier, onStep, lifeline: true }));
 }
 
 /** A cluster that runs already. Throws ERR_CLUSTER_NOT_FOUND. */

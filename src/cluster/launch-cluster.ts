@@ -1,12 +1,15 @@
 import { closeSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { hasCode, TowtankError, UserError } from '../errors/towtank-error.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { launchSandbox, type SandboxProcess } from '../kernel/sandbox.ts';
 import { listenTcp, localPort } from '../kernel/sockets.ts';
+import { chooseTier, isMachineNetwork, type Tier } from '../kernel/tier.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
+import { fitToTier } from './config/fit-to-tier.ts';
 import { fromWire } from './control/frames.ts';
 import type { StartMessage } from './control/protocol.ts';
 import type { StartSpec } from './start-spec.ts';
@@ -30,6 +33,10 @@ export interface LaunchOptions {
   readonly stateRoot?: string | undefined;
   /** Told as each step of the start is done, with milliseconds since the start. */
   readonly onStep?: ((name: string, ms: number) => void) | undefined;
+  /** Default: the full one, and in a container the best that it allows. */
+  readonly tier?: Tier | undefined;
+  /** Lets others than this machine reach the API, at every address. */
+  readonly openApi?: boolean | undefined;
   /** Milliseconds since the epoch when the user's command began; now when absent. */
   readonly startedAt?: number | undefined;
 }
@@ -46,7 +53,9 @@ const START_TIMEOUT_MS = 120_000;
  * ERR_STATE_DIR, ERR_NO_USER_NAMESPACES or ERR_CLUSTER_START; nothing is left behind then.
  */
 export async function launchCluster(options: LaunchOptions): Promise<LaunchedCluster> {
-  const { config } = options;
+  const tier = options.tier ?? (await chooseTier());
+  requireTier(tier);
+  const config = fitToTier(options.config, tier);
   const root = options.stateRoot ?? stateDir();
   const paths = clusterPaths(config.name, root);
   if (findRunning(config.name, root)) {
@@ -59,16 +68,29 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
   rmSync(paths.folder, { recursive: true, force: true });
   makeClusterFolder(paths);
   try {
-    return await launchInto(paths, options);
+    return await launchInto(paths, { ...options, config, tier });
   } catch (error) {
     rmSync(paths.folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function launchInto(paths: ClusterPaths, options: LaunchOptions): Promise<LaunchedCluster> {
-  const { config } = options;
-  const listenFd = listenForApi(config.api.port);
+function requireTier(tier: Tier): void {
+  if (tier !== 'flat' || !isMachineNetwork()) return;
+  throw new UserError({
+    code: 'ERR_TIER',
+    message: "the flat tier changes the network that it stands in, and this is the machine's own",
+    hint: 'run it in a container that has a network of its own, or leave --tier away',
+  });
+}
+
+async function launchInto(
+  paths: ClusterPaths,
+  options: LaunchOptions & { readonly tier: Tier },
+): Promise<LaunchedCluster> {
+  const { config, tier } = options;
+  const apiHost = options.openApi === true ? '0.0.0.0' : '127.0.0.1';
+  const listenFd = listenForApi(apiHost, config.api.port);
   const apiPort = localPort(listenFd);
   const start = await StartSocket.listen(join(paths.folder, 'start.sock'));
   let sandbox: SandboxProcess | undefined;
@@ -76,7 +98,10 @@ async function launchInto(paths: ClusterPaths, options: LaunchOptions): Promise<
     const spec: StartSpec = {
       config,
       paths,
+      tier,
       apiPort,
+      apiHost,
+      apiNames: options.openApi === true ? [hostname(), 'towtank'] : [],
       startSocket: start.path,
       lifeline: options.lifeline ?? false,
       manifests: options.manifests ?? [],
@@ -92,8 +117,9 @@ async function launchInto(paths: ClusterPaths, options: LaunchOptions): Promise<
       stateDir: paths.folder,
       listenFds: [listenFd],
       logFile: paths.log,
+      isolation: tier === 'full' ? 'namespaces' : 'none',
     });
-    const record = recordOf(sandbox, config.name, apiPort);
+    const record = recordOf(sandbox, { name: config.name, apiPort, tier });
     writeWhole(paths.record, JSON.stringify(record));
     await waitUntilReady(start, sandbox, paths, options.onStep);
     if (!spec.lifeline) start.close();
@@ -108,27 +134,29 @@ async function launchInto(paths: ClusterPaths, options: LaunchOptions): Promise<
   }
 }
 
-function recordOf(sandbox: SandboxProcess, name: string, apiPort: number): ClusterRecord {
-  const { outerPid, innerPid, innerStartTime } = sandbox;
+function recordOf(
+  { outerPid, outerStartTime, innerPid, innerStartTime }: SandboxProcess,
+  facts: Pick<ClusterRecord, 'name' | 'apiPort' | 'tier'>,
+): ClusterRecord {
   return {
-    name,
+    ...facts,
     outerPid,
+    outerStartTime,
     innerPid,
     innerStartTime,
-    apiPort,
     version: towtankVersion(),
     createdAt: new Date().toISOString(),
   };
 }
 
-function listenForApi(port: number): number {
+function listenForApi(host: string, port: number): number {
   try {
-    return listenTcp(NetworkNamespace.current(), { host: '127.0.0.1', port });
+    return listenTcp(NetworkNamespace.current(), { host, port });
   } catch (cause) {
     if (!hasCode(cause, 'ERR_SYSCALL')) throw cause;
     throw new UserError({
       code: 'ERR_PORT_TAKEN',
-      message: `cannot listen on 127.0.0.1:${port} for the API: ${cause.message}`,
+      message: `cannot listen on ${host}:${port} for the API: ${cause.message}`,
       hint: 'choose another --api-port, or leave it out to get a free one',
       cause,
     });

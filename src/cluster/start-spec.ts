@@ -1,3 +1,4 @@
+import type { Tier } from '../kernel/tier.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
 import type { ClusterPaths } from './state-folder.ts';
 
@@ -5,8 +6,13 @@ import type { ClusterPaths } from './state-folder.ts';
 export interface StartSpec {
   readonly config: ClusterConfig;
   readonly paths: ClusterPaths;
-  /** The port on 127.0.0.1 of the host whose listening socket is descriptor 3. */
+  readonly tier: Tier;
+  /** The port on apiHost of the host whose listening socket is descriptor 3. */
   readonly apiPort: number;
+  /** 127.0.0.1, or 0.0.0.0 where others than this machine shall reach the API. */
+  readonly apiHost: string;
+  /** Further names of the API server in its certificate. */
+  readonly apiNames: readonly string[];
   /** Socket on which the launcher waits for StartMessages. */
   readonly startSocket: string;
   /** The cluster ends when the start socket closes: a library's cluster must not outlive it. */

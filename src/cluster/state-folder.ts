@@ -12,12 +12,15 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors/towtank-error.ts';
 import { processStartTime } from '../kernel/sandbox.ts';
+import type { Tier } from '../kernel/tier.ts';
 
 /** What a running cluster leaves in its folder so that later commands find it. */
 export interface ClusterRecord {
   readonly name: string;
   /** Process outside of the sandbox that ends with it. */
   readonly outerPid: number;
+  readonly outerStartTime: string | undefined;
+  readonly tier: Tier;
   /** The supervisor as the host numbers it: pid 1 of the sandbox, whose death takes everything with it. */
   readonly innerPid: number;
   /** `processStartTime` of innerPid: tells a reused pid from ours. */

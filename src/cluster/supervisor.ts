@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { prepareSandbox } from '../kernel/sandbox.ts';
+import { claimNetwork } from './claim-network.ts';
 import { runCluster } from './compose/run-cluster.ts';
 import { toWire } from './control/frames.ts';
 import type { StartMessage } from './control/protocol.ts';
@@ -20,6 +21,7 @@ async function supervise(spec: StartSpec): Promise<void> {
   const send = (message: StartMessage): void => void launcher.write(`${JSON.stringify(message)}\n`);
   endWithLauncher(launcher, spec);
   try {
+    if (spec.tier === 'flat') await claimNetwork();
     const cluster = await runCluster(spec, {
       log,
       onStep: (name) => send({ type: 'step', name, ms: Date.now() - spec.startedAt }),
@@ -57,5 +59,11 @@ function endOnBug(what: string, error: unknown): void {
 process.on('uncaughtException', (error) => endOnBug('uncaught exception', error));
 process.on('unhandledRejection', (error) => endOnBug('unhandled rejection', error));
 
-prepareSandbox();
-await supervise(JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as StartSpec);
+const spec = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as StartSpec;
+if (spec.tier === 'full') prepareSandbox();
+if (process.argv.includes('--clean')) {
+  const { cleanHost } = await import('./clean-host.ts');
+  await cleanHost(spec);
+} else {
+  await supervise(spec);
+}

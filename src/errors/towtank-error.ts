@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'ERR_CLUSTER_NOT_FOUND'
   | 'ERR_CLUSTER_START'
   | 'ERR_STATE_DIR'
+  | 'ERR_TIER'
   | 'ERR_PORT_TAKEN'
   | 'ERR_PROXY_EXISTS'
   | 'ERR_NO_USER_NAMESPACES'

@@ -20,8 +20,22 @@ const newNamespace = {
   'net/ipv6/icmp/ratelimit': '0',
 } as const;
 
+/** What tells one place from another where all of them stand in one network namespace: the flat tier. */
+export interface SharedPlace {
+  /** Its addresses, at most one per family; what it listens on and what its packets come from. */
+  readonly addresses: readonly string[];
+  /** Its programs run as this user id, by which the kernel chooses their routes and source addresses. */
+  readonly uid: number;
+}
+
 let born: NetworkNamespace | undefined;
 let entered: NetworkNamespace | undefined;
+
+interface Handle {
+  readonly fd: number;
+  readonly path: string;
+  readonly place?: SharedPlace;
+}
 
 /** A network namespace of the sandbox, held by an open descriptor and named under /run/netns. */
 export class NetworkNamespace implements AsyncDisposable {
@@ -29,12 +43,22 @@ export class NetworkNamespace implements AsyncDisposable {
   readonly fd: number;
   /** A path that programs of the sandbox can open to enter it. */
   readonly path: string;
+  /** Set where it is no namespace of its own but a part of the one that the process was born in. */
+  readonly place: SharedPlace | undefined;
   #deleted = false;
 
-  private constructor(name: string, fd: number, path: string) {
+  private constructor(name: string, { fd, path, place }: Handle) {
     this.name = name;
     this.fd = fd;
     this.path = path;
+    this.place = place;
+  }
+
+  /** Names a part of the namespace that the process was born in, where no other can be made. Needs no privilege. */
+  static share(name: string, place: SharedPlace): NetworkNamespace {
+    checkName(name);
+    const { fd, path } = NetworkNamespace.current();
+    return new NetworkNamespace(name, { fd, path, place });
   }
 
   /** Makes a namespace with `lo` up and quiet IPv6. Throws ERR_SYSCALL (EEXIST) when the name is taken. */
@@ -51,7 +75,7 @@ export class NetworkNamespace implements AsyncDisposable {
     try {
       configureNewNamespace();
       const fd = openSync(threadNamespace, 'r');
-      return new NetworkNamespace(name, fd, bindName(path, fd));
+      return new NetworkNamespace(name, { fd, path: bindName(path, fd) });
     } catch (error) {
       rmSync(path, { force: true });
       throw error;
@@ -64,7 +88,10 @@ export class NetworkNamespace implements AsyncDisposable {
   static current(): NetworkNamespace {
     if (born === undefined) {
       startThreadPool();
-      born = new NetworkNamespace('root', openSync(threadNamespace, 'r'), `/proc/${process.pid}/ns/net`);
+      born = new NetworkNamespace('root', {
+        fd: openSync(threadNamespace, 'r'),
+        path: `/proc/${process.pid}/ns/net`,
+      });
     }
     return born;
   }
@@ -75,6 +102,7 @@ export class NetworkNamespace implements AsyncDisposable {
    */
   run<T>(callback: () => T): T {
     if (this.#deleted) throw internalError(`network namespace ${this.name} is deleted`);
+    if (this.place !== undefined) return rejectPromise(callback(), this.name);
     const before = entered ?? NetworkNamespace.current();
     if (before === this) return rejectPromise(callback(), this.name);
     enter(this);
@@ -89,6 +117,7 @@ export class NetworkNamespace implements AsyncDisposable {
   delete(): void {
     if (this.#deleted) return;
     this.#deleted = true;
+    if (this.place !== undefined) return;
     if (this.path.startsWith(netnsDirectory)) {
       systemCall('umount2', [this.path, MNT_DETACH], { subject: this.path });
       rmSync(this.path, { force: true });

@@ -1,7 +1,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { TowtankError } from '../errors/towtank-error.ts';
-import { NetworkNamespace } from './network-namespace.ts';
+import { NetworkNamespace, type SharedPlace } from './network-namespace.ts';
 import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
+import { keptCapabilities } from './programs/kept-capabilities.ts';
 import { inFreshNamespaces, inNamespacesOf } from './programs/private-namespaces.ts';
 import type { ProgramExit, ProgramSpec, RunningProgram } from './programs/program.ts';
 import { openPipeEnds, openTerminalEnds, type ProgramEnds } from './programs/program-ends.ts';
@@ -39,6 +40,7 @@ function launch(spec: ProgramSpec, bracket: Bracket): RunningProgram {
   const ends = spec.tty === true ? openTerminalEnds() : openPipeEnds(spec.stdin ?? 'ignore');
   try {
     const child = netns.run(() => bracket(() => spawnChild(spec, ends)));
+    if (spec.endsGroup === true) child.once('exit', () => killGroup(child.pid));
     return supervise(child, ends);
   } catch (error) {
     ends.destroy();
@@ -61,10 +63,27 @@ function spawnChild(spec: ProgramSpec, { ofChild }: ProgramEnds): ChildProcess {
     const last = spec.beneathInit === true ? waitForProgram : becomeProgram;
     words.unshift('/bin/sh', '-c', mountProc + last, ownProgram('mount'));
   }
+  const place = spec.netns?.place;
+  if (place !== undefined) words.splice(0, 1, ...becomePlace(place), file);
   // The child does not lead its process group, so setsid(1) need not fork and keeps its pid.
   if (spec.tty === true) words.unshift(ownProgram('setsid'), '-c');
-  if (!hasOwnProc && spec.tty !== true) return spawn(file, args, { ...options, argv0: name });
+  else if (place !== undefined) options.detached = true;
+  if (!hasOwnProc && spec.tty !== true && place === undefined) return spawn(file, args, { ...options, argv0: name });
   return spawn(words[0]!, words.slice(1), options);
+}
+
+// The kernel tells places apart by user id; all that root may do here is kept, so that programs notice little of it.
+function becomePlace({ uid }: SharedPlace): readonly string[] {
+  return [ownProgram('setpriv'), `--reuid=${uid}`, '--clear-groups', ...keptCapabilities(), '--'];
+}
+
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function ownProgram(name: string): string {

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { UserError } from '../errors/towtank-error.ts';
 import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
 import type { ProgramExit } from './programs/program.ts';
-import { sandboxCommand } from './sandbox/launch-command.ts';
+import { guardCommand, sandboxCommand } from './sandbox/launch-command.ts';
 import { launchError, readLaunchFacts } from './sandbox/launch-failure.ts';
 import { keptPathsVariable } from './sandbox/prepare-sandbox.ts';
 import { readPrivileges } from './sandbox/privileges.ts';
@@ -29,11 +29,14 @@ export interface SandboxOptions {
   /** Standard output and error of the sandbox are appended here. */
   readonly logFile: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Namespaces of its own, or none: then `entry` is run once more, with `--clean` behind its arguments, when it has ended. */
+  readonly isolation?: 'namespaces' | 'none';
 }
 
 export interface SandboxProcess {
-  /** Pid of the process outside that ends with the sandbox. */
+  /** Pid of the process outside that ends with the sandbox, after whatever is to be cleaned up. */
   readonly outerPid: number;
+  readonly outerStartTime: string | undefined;
   /** Pid of the sandbox's pid 1 as the host numbers it: what `joinCommand` takes. */
   readonly innerPid: number;
   /** `processStartTime` of `innerPid`, to know it again later. */
@@ -72,13 +75,17 @@ export async function launchSandbox(options: SandboxOptions): Promise<SandboxPro
   }
   child.stdout!.destroy();
   child.unref();
-  return sandboxProcess(child, exited, { innerPid, innerStartTime });
+  const isolation = options.isolation ?? 'namespaces';
+  return sandboxProcess(child, exited, { innerPid, innerStartTime, isolation });
 }
 
 function sandboxProcess(
   child: ChildProcess,
   exited: Promise<ProgramExit>,
-  identity: Pick<SandboxProcess, 'innerPid' | 'innerStartTime'>,
+  {
+    isolation,
+    ...identity
+  }: Pick<SandboxProcess, 'innerPid' | 'innerStartTime'> & Required<Pick<SandboxOptions, 'isolation'>>,
 ): SandboxProcess {
   const outerPid = child.pid!;
   const waitForEnd = () => {
@@ -87,9 +94,9 @@ function sandboxProcess(
   };
   const kill = () => {
     child.ref();
-    killAll([identity.innerPid, outerPid]);
+    killAll(isolation === 'none' ? [identity.innerPid] : [identity.innerPid, outerPid]);
   };
-  return { outerPid, ...identity, exited, waitForEnd, kill };
+  return { outerPid, outerStartTime: processStartTime(outerPid), ...identity, exited, waitForEnd, kill };
 }
 
 function openLog(path: string): { readonly fd: number; readonly size: number } {
@@ -110,13 +117,11 @@ function spawnSandbox(
   options: SandboxOptions,
   { administrator, log }: { readonly administrator: boolean; readonly log: number },
 ): ChildProcess {
-  const command = sandboxCommand(
-    { administrator },
-    {
-      unshare: utilLinux('unshare'),
-      command: [process.execPath, ...(options.execArgv ?? []), options.entry, ...options.args],
-    },
-  );
+  const words = [process.execPath, ...(options.execArgv ?? []), options.entry, ...options.args];
+  const command =
+    options.isolation === 'none'
+      ? guardCommand(words)
+      : sandboxCommand({ administrator }, { unshare: utilLinux('unshare'), command: words });
   utilLinux('nsenter');
   const kept = [options.stateDir, dirname(options.logFile), dirname(options.entry), dirname(process.execPath)];
   return spawn(command[0]!, command.slice(1), {

@@ -23,6 +23,7 @@ import {
 import { internetAddress, portOf } from './ffi/socket-address.ts';
 import { openSocket, setIntOption, systemCall } from './ffi/system-calls.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
+import { atPlace, ownAddress } from './shared-place.ts';
 
 interface LocalAddress {
   /** A literal IPv4 or IPv6 address; `0.0.0.0` and `::` mean all. */
@@ -55,6 +56,13 @@ export interface ConnectOptions extends LocalAddress {
   readonly mark?: number;
 }
 
+/** What stands for all addresses of a namespace, one for each family that it has. */
+export function everyAddress({ place }: NetworkNamespace): readonly string[] {
+  const wildcards = ['0.0.0.0', '::'];
+  if (place === undefined) return wildcards;
+  return wildcards.filter((host) => place.addresses.some((address) => isIPv6(address) === isIPv6(host)));
+}
+
 /** Opens a listening TCP socket in `netns`; the descriptor is for `server.listen({ fd })`. Throws ERR_SYSCALL (EADDRINUSE …). */
 export function listenTcp(netns: NetworkNamespace, options: ListenOptions): number {
   const fd = boundSocket(netns, SOCK_STREAM, options);
@@ -71,7 +79,8 @@ export function bindUdp(netns: NetworkNamespace, options: BindOptions): number {
 
 /** Connects from `netns`: the socket behaves as one of `net.connect`, errors of the connection included. Throws ERR_SYSCALL if it cannot be bound. */
 export function connectTcp(netns: NetworkNamespace, options: ConnectOptions): Socket {
-  const { host, port, localAddress, localPort = 0, mark } = options;
+  const { port, localPort = 0, mark } = options;
+  const { host, localAddress } = { ...options, ...atPlace(netns.place, options) };
   const marked = mark === undefined ? {} : { mark };
   const local = { host: localAddress ?? (isIPv6(host) ? '::' : '0.0.0.0'), port: localPort, ...marked };
   const fd =
@@ -105,7 +114,8 @@ export function localPort(fd: number): number {
   return portOf(address);
 }
 
-function boundSocket(netns: NetworkNamespace, type: number, options: BindOptions): number {
+function boundSocket(netns: NetworkNamespace, type: number, wanted: BindOptions): number {
+  const options = { ...wanted, host: ownAddress(netns.place, wanted.host) };
   const fd = freshSocket(netns, type, options);
   return orClose(fd, () => {
     const address = internetAddress(options.host, options.port);

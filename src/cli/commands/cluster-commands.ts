@@ -8,9 +8,11 @@ import {
   PROXY_MODES,
   parseClusterConfig,
 } from '../../cluster/config/parse-cluster-config.ts';
+import type { Tier } from '../../cluster/tiers.ts';
 import { UserError } from '../../errors/towtank-error.ts';
 import type { Outcome } from '../outcome.ts';
-import { nameOption, wholeNumber } from './options.ts';
+import type { DemoOptions } from './demo.ts';
+import { nameOption, tierOption, wholeNumber } from './options.ts';
 
 interface UpOptions {
   readonly file?: string;
@@ -22,6 +24,9 @@ interface UpOptions {
   readonly cni?: ConfigOverrides['cni'];
   readonly apply: readonly string[];
   readonly quiet?: boolean;
+  readonly tier?: Tier;
+  readonly foreground?: boolean;
+  readonly joinHost?: boolean;
 }
 
 /** `up`, `down`, `demo`: commands that make and unmake clusters. */
@@ -48,6 +53,12 @@ export function addClusterCommands(program: Command, outcome: Outcome): void {
       append,
       [] as readonly string[],
     )
+    .addOption(tierOption())
+    .option('--foreground', 'stay until told to stop (Ctrl-C, SIGTERM), then take it down')
+    .option(
+      '--join-host',
+      'in a container: let its own shell reach Services, pods and names, and let published ports in (with --foreground)',
+    )
     .option('-q, --quiet', 'print nothing but errors')
     .addHelpText(
       'after',
@@ -59,7 +70,13 @@ Examples:
     )
     .action(async (options: UpOptions) => {
       const { up } = await import('./up.ts');
-      await up(readConfig(options), { manifests: options.apply.map(readText), quiet: options.quiet ?? false });
+      await up(readConfig(options), {
+        manifests: options.apply.map(readText),
+        quiet: options.quiet ?? false,
+        tier: options.tier,
+        foreground: options.foreground ?? options.joinHost ?? false,
+        joinHost: options.joinHost ?? false,
+      });
     });
 
   program
@@ -81,8 +98,9 @@ Examples:
       new Option('--balancing <way>', 'how Services choose endpoints').choices([...BALANCINGS]).default('random'),
     )
     .option('--nodes <count>', 'how many nodes', wholeNumber, 3)
+    .addOption(tierOption())
     .addHelpText('after', '\nExamples:\n  towtank demo\n  towtank demo --proxy-mode nftables --balancing round-robin')
-    .action(async (options: Pick<ConfigOverrides, 'proxyMode' | 'balancing' | 'nodes'>) => {
+    .action(async (options: DemoOptions) => {
       const { demo } = await import('./demo.ts');
       outcome.exitCode = await demo(options);
     });

@@ -1,5 +1,6 @@
 import { type Cluster, createCluster } from '../../cluster/cluster.ts';
 import type { ConfigOverrides } from '../../cluster/config/parse-cluster-config.ts';
+import type { Tier } from '../../cluster/tiers.ts';
 import type { Pod, Service } from '../../kube/generated/types.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
@@ -50,8 +51,11 @@ spec:
   containers: [{name: shell, image: busybox}]
 `;
 
+/** The flags of the demo. */
+export type DemoOptions = Pick<ConfigOverrides, 'proxyMode' | 'balancing' | 'nodes'> & { readonly tier?: Tier };
+
 /** Builds a cluster, tries every path through it, and takes it down. Exit code 0 only if each path did what it should. */
-export async function demo(overrides: ConfigOverrides): Promise<number> {
+export async function demo(overrides: DemoOptions): Promise<number> {
   const startedAt = performance.now();
   const progress = new StepLine(process.stderr, false);
   const say = (text = ''): void => void process.stdout.write(`${text}\n`);

@@ -35,3 +35,11 @@ export function parseTarget(word: string, namespace: string, nodeNames: readonly
   if (first === 'node') return { kind: 'node', name: second };
   return { kind: 'pod', namespace: first === 'pod' ? namespace : first, name: second };
 }
+
+const TIERS = ['full', 'flat', 'loopback'] as const;
+
+/** `--tier TIER`: how much of the network may be made. */
+export const tierOption = (): Option =>
+  new Option('--tier <tier>', 'what the cluster is made of (default: the best that can be had, see doctor)').choices([
+    ...TIERS,
+  ]);

@@ -1,16 +1,20 @@
 import { Cluster } from '../../cluster/cluster.ts';
 import type { ClusterConfig } from '../../cluster/config/cluster-config.ts';
 import { launchCluster } from '../../cluster/launch-cluster.ts';
+import type { Tier } from '../../cluster/tiers.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
 
 export interface UpSettings {
   readonly manifests: readonly string[];
   readonly quiet: boolean;
+  readonly tier?: Tier | undefined;
+  readonly foreground: boolean;
+  readonly joinHost: boolean;
 }
 
 /** Starts a cluster, shows its progress and what to type next. */
-export async function up(config: ClusterConfig, { manifests, quiet }: UpSettings): Promise<void> {
+export async function up(config: ClusterConfig, { manifests, quiet, tier }: UpSettings): Promise<void> {
   const startedAt = Math.round(performance.timeOrigin);
   const progress = new StepLine(process.stderr, quiet);
   try {
@@ -18,6 +22,7 @@ export async function up(config: ClusterConfig, { manifests, quiet }: UpSettings
       config,
       manifests,
       startedAt,
+      tier,
       onStep: (name, ms) => progress.step(name, ms),
     });
     const cluster = new Cluster(launched);

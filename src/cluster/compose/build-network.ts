@@ -1,4 +1,5 @@
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import type { Tier } from '../../kernel/tier.ts';
 import { Fabric } from '../../kernel/topology/fabric.ts';
 import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
@@ -8,17 +9,31 @@ export const CLIENT_NAME = 'client';
 
 /** The network of a cluster in the kernel. */
 export interface ClusterNetwork {
-  readonly fabric: Fabric;
+  /** What nodes and client are plugged into; disposing it removes all of them. */
+  readonly fabric: AsyncDisposable & { readonly root: NetworkNamespace };
   readonly nodes: ReadonlyMap<string, NodeNetwork>;
   readonly client: NetworkNamespace;
 }
 
-/** Makes fabric, nodes and the outside client. */
-export function buildNetwork(plan: AddressPlan, config: ClusterConfig): ClusterNetwork {
-  const fabric = Fabric.create({ name: 'fabric', addresses: plan.fabric, cni: config.network.cni });
+/** Makes fabric, nodes and the outside client, each in a namespace of its own or, in the flat tier, all in this one. */
+export async function buildNetwork(plan: AddressPlan, config: ClusterConfig, tier: Tier): Promise<ClusterNetwork> {
+  const fabric = tier === 'full' ? createFabric(plan, config) : await createFlatFabric(plan, config);
   fabric.addNodes(
     plan.nodes.map(({ name, interfaceAddresses, podCIDRs }) => ({ name, addresses: interfaceAddresses, podCIDRs })),
   );
   const client = fabric.addOutsideClient({ name: CLIENT_NAME, addresses: plan.client });
   return { fabric, nodes: fabric.nodes, client };
+}
+
+function createFabric(plan: AddressPlan, config: ClusterConfig): Fabric {
+  return Fabric.create({ name: 'fabric', addresses: plan.fabric, cni: config.network.cni });
+}
+
+async function createFlatFabric(plan: AddressPlan, { network }: ClusterConfig) {
+  const { FlatFabric } = await import('../../kernel/topology/flat-fabric.ts');
+  const nodes = plan.families.map((family) => network.nodeCIDRs[family]);
+  return FlatFabric.create({
+    addresses: plan.apiServer,
+    ranges: { nodes, pods: plan.podCIDRs, services: plan.serviceCIDRs },
+  });
 }

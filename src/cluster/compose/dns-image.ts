@@ -6,7 +6,7 @@ import { adoptTcpServer, adoptUdpSocket, type DnsNetwork } from '../../dns/serve
 import { type DnsServer, startDnsServer } from '../../dns/server/dns-server.ts';
 import type { ZoneProvider } from '../../dns/zone/cluster-zone.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
-import { bindUdp, connectTcp, listenTcp } from '../../kernel/sockets.ts';
+import { bindUdp, connectTcp, everyAddress, listenTcp } from '../../kernel/sockets.ts';
 import type { Clock, Random } from '../../kube/clock.ts';
 import type { BuiltinContext, BuiltinExit, BuiltinImage, BuiltinProcess } from '../../kubelet/images/builtin-image.ts';
 import { towtankVersion } from '../version.ts';
@@ -99,7 +99,7 @@ class DnsProcess implements BuiltinProcess {
 }
 
 function networkOf(netns: NetworkNamespace): DnsNetwork {
-  const hosts = (address: string): readonly string[] => (address === '' ? ['0.0.0.0', '::'] : [address]);
+  const hosts = (address: string): readonly string[] => (address === '' ? everyAddress(netns) : [address]);
   const family = (host: string): 4 | 6 => (isIPv6(host) ? 6 : 4);
   return {
     bindUdp: (address, port) =>

@@ -1,6 +1,8 @@
+import { join } from 'node:path/posix';
 import { startControllers } from '../../controllers/start-controllers.ts';
 import { ClusterZone } from '../../dns/zone/cluster-zone.ts';
 import { TowtankError } from '../../errors/towtank-error.ts';
+import { type ClusterResolver, pointResolver } from '../../kernel/resolver-file.ts';
 import { SharedInformers } from '../../kube/informers.ts';
 import { resources } from '../../kube/resources.ts';
 import { Kubelets } from '../../kubelet/kubelets.ts';
@@ -53,7 +55,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   const manifests = spec.manifests.flatMap(parseManifests);
   const plan = buildAddressPlan(spec.config);
   const health = new ComponentHealth(log);
-  const network = buildNetwork(plan, spec.config);
+  const network = await buildNetwork(plan, spec.config, spec.tier);
   stack.use(network.fabric);
   onStep(`network of ${plan.nodes.length} nodes`);
 
@@ -82,6 +84,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   await registerNodes(parts, kubelets);
   onStep('controllers, scheduler, kubelets and proxies');
 
+  if (spec.tier !== 'full') pointResolver(resolverOf(spec, plan));
   const client = controlPlane.client('towtank');
   await applyManifests(client, controlPlane.findType, manifestsOf(spec, plan));
   const applied = applyManifests(client, controlPlane.findType, manifests);
@@ -121,7 +124,7 @@ function createKubelets({ spec, plan, controlPlane, informers, health }: Parts):
     informers,
     clock: systemClock,
     random: Math.random,
-    stateDir: '/run/towtank',
+    ...podFolders(spec),
     dns: {
       clusterDNS: spec.config.dns.replicas > 0 ? plan.clusterDNS : [],
       clusterDomain: spec.config.dns.domain,
@@ -135,6 +138,18 @@ function createKubelets({ spec, plan, controlPlane, informers, health }: Parts):
     ],
     onError: (error) => health.failed('kubelets', error, true),
   });
+}
+
+// /run is the sandbox's own; a cluster without a sandbox keeps to its state folder.
+function podFolders({ tier, paths }: StartSpec): { readonly stateDir: string; readonly runtimeDir?: string } {
+  if (tier === 'full') return { stateDir: '/run/towtank' };
+  return { stateDir: join(paths.folder, 'pods'), runtimeDir: join(paths.folder, 'layers') };
+}
+
+/** What programs outside of pods resolve names of the cluster with, as pods of namespace default do. */
+export function resolverOf({ config }: Pick<StartSpec, 'config'>, { clusterDNS }: AddressPlan): ClusterResolver {
+  const { domain } = config.dns;
+  return { nameservers: clusterDNS, search: [`default.svc.${domain}`, `svc.${domain}`, domain] };
 }
 
 function startNodeProxies(

@@ -7,6 +7,7 @@ import { listenTcp } from '../../kernel/sockets.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { KubeletConnection } from '../../kube/kubelet-connection.ts';
 import { apiVersionOf, type ResourceType } from '../../kube/resources.ts';
+import type { ServiceAllocator } from '../../kube/service-allocator.ts';
 import { MemoryStore } from '../../store/memory-store.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
 import type { StartSpec } from '../start-spec.ts';
@@ -14,6 +15,7 @@ import { KUBERNETES_VERSION } from '../version.ts';
 import type { FindType } from './apply-manifests.ts';
 import type { ClusterNetwork } from './build-network.ts';
 import { reachFrom } from './reach-into-network.ts';
+import { refuseLocalPolicies } from './refuse-local-policies.ts';
 import { systemClock } from './system-clock.ts';
 
 /** Descriptor of the listening socket of the host that the launcher handed over. */
@@ -57,7 +59,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     store,
     clock: systemClock,
     random: Math.random,
-    allocator: createServiceAllocator({ serviceCIDRs: plan.serviceCIDRs }),
+    allocator: allocatorOf(spec, plan),
     get kubelet() {
       return kubelet();
     },
@@ -69,7 +71,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ca,
     admin,
     server: pair,
-  } = createClusterCertificates({ names: [...plan.apiServer, ...plan.kubernetesService], now: systemClock.now() });
+  } = createClusterCertificates({
+    names: [...plan.apiServer, ...plan.kubernetesService, ...spec.apiNames],
+    now: systemClock.now(),
+  });
   return {
     client: (fieldManager) => server.client(fieldManager),
     revision: () => store.revision,
@@ -84,14 +89,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     }),
     listen: async () => {
       const tls = { ...pair, ca: ca.cert };
+      // Where the host's network is the cluster's own, a socket for all of its addresses is enough.
+      const isCovered = spec.tier !== 'full' && spec.apiHost === '0.0.0.0' && spec.apiPort === API_PORT;
+      const hosts = isCovered ? [] : plan.apiServer;
       const descriptors = [
         HOST_LISTENER,
-        ...plan.apiServer.map((host) => listenTcp(network.fabric.root, { host, port: API_PORT })),
+        ...hosts.map((host) => listenTcp(network.fabric.root, { host, port: API_PORT })),
       ];
       await Promise.all(descriptors.map((fd) => server.listen({ at: { fd }, tls })));
     },
     [Symbol.asyncDispose]: () => server.close(),
   };
+}
+
+function allocatorOf({ tier }: StartSpec, { serviceCIDRs }: AddressPlan): ServiceAllocator {
+  const allocator = createServiceAllocator({ serviceCIDRs });
+  return tier === 'full' ? allocator : refuseLocalPolicies(allocator, tier);
 }
 
 function typeFinders({ registry }: ApiServer): Pick<ControlPlane, 'findType' | 'findResource' | 'servedKinds'> {

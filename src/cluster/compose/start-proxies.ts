@@ -1,4 +1,4 @@
-import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { createConntrackRunner } from '../../kernel/runners/conntrack-runner.ts';
 import { createIptablesRunner } from '../../kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../../kernel/runners/nft-runner.ts';
@@ -31,13 +31,19 @@ export interface ProxiesOptions {
 export async function startProxies(options: ProxiesOptions): Promise<ReadonlyMap<string, NodeProxy>> {
   const { informers, plan, networks } = options;
   const services = feedServiceFacts({ informers });
+  // Rules of a namespace that all nodes share are one proxy's work: that of the first node.
+  const served = isShared(networks) ? plan.nodes.slice(0, 1) : plan.nodes;
   const proxies = await Promise.all(
-    plan.nodes.map(async ({ name, proxyMode }) => {
+    served.map(async ({ name, proxyMode }) => {
       const network = networks.get(name)!;
       return [name, await startProxy({ ...nodeOptions(options, network, proxyMode), services })] as const;
     }),
   );
   return new Map(proxies);
+}
+
+function isShared(networks: ReadonlyMap<string, NodeNetwork>): boolean {
+  return [...networks.values()].some(({ netns }) => netns.place !== undefined);
 }
 
 type NodeProxyOptions = Omit<ProxyOptions, 'services'>;
@@ -48,6 +54,8 @@ function nodeOptions(
   mode: ProxyMode,
 ): NodeProxyOptions {
   const { netns, name } = network;
+  const shared = netns.place !== undefined;
+  const rules = shared ? NetworkNamespace.current() : netns;
   const component = `kube-proxy/${name}`;
   health.add(component);
   return {
@@ -59,16 +67,18 @@ function nodeOptions(
       mode,
       balancing: config.proxy.balancing,
       clusterCIDRs: plan.podCIDRs,
+      // Every address of a shared namespace is a node's, as far as it is not a pod's.
+      ...(shared ? { nodePortAddresses: ['0.0.0.0/0', '::/0'] } : {}),
       minSyncPeriodMs: minSyncPeriod(plan),
     },
     families: plan.families.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
     runners: {
-      iptables: createIptablesRunner(netns, { backend: config.proxy.iptablesBackend }),
-      nft: createNftRunner(netns),
-      conntrack: createConntrackRunner(netns),
+      iptables: createIptablesRunner(rules, { backend: config.proxy.iptablesBackend }),
+      nft: createNftRunner(rules),
+      conntrack: createConntrackRunner(rules),
     },
     addresses: () => localAddresses(network),
-    sysctl: sysctlOf(netns),
+    ...(shared ? {} : { sysctl: sysctlOf(netns) }),
     listen: (address) => listenTcp(netns, address),
     ...(transport === undefined ? {} : { userspace: { transport, sockets: nodeSockets(netns) } }),
     log: ({ level, message, error }) => {

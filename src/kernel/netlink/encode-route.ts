@@ -83,6 +83,15 @@ export function encodeRule(w: MessageWriter, operation: RuleOperation): void {
   if (operation.mark !== undefined) w.attributeU32(rt.FRA_FWMARK, operation.mark);
   if (operation.mask !== undefined) w.attributeU32(rt.FRA_FWMASK, operation.mask);
   if (operation.inputLink !== undefined) w.attributeString(rt.FRA_IIFNAME, operation.inputLink);
+  if (operation.uid !== undefined) w.attribute(rt.FRA_UID_RANGE, uidRange(operation.uid));
+}
+
+/** `struct fib_rule_uid_range`: the first and the last id. */
+function uidRange(uid: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt32LE(uid, 0);
+  bytes.writeUInt32LE(uid, 4);
+  return bytes;
 }
 
 // As `ip route` chooses: a route to this host is of scope host, one without a gateway of scope link. IPv6 knows no scopes.

@@ -127,9 +127,9 @@ function printFdb({ kind, link, mac, destination }: FdbOperation): string {
 }
 
 function printRule(operation: RuleOperation): string {
-  const { kind, from, to, mark, mask, inputLink, table, priority } = operation;
+  const { kind, from, to, mark, mask, inputLink, uid, table, priority } = operation;
   const selector = mark === undefined ? '' : ` fwmark ${mark}${mask === undefined ? '' : `/${mask}`}`;
-  const words = `${option('from', from)}${option('to', to)}${selector}${option('iif', inputLink)}`;
+  const words = `${option('from', from)}${option('to', to)}${selector}${option('iif', inputLink)}${option('uidrange', uid === undefined ? undefined : `${uid}-${uid}`)}`;
   return `rule ${kind === 'addRule' ? 'add' : 'del'}${words} lookup ${table} priority ${priority}`;
 }
 

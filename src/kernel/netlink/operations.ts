@@ -126,6 +126,8 @@ export interface RuleOperation {
   readonly mark?: number;
   readonly mask?: number;
   readonly inputLink?: string;
+  /** Only packets of this user id's own sockets. */
+  readonly uid?: number;
 }
 
 /** One change of a namespace's links, addresses, routes or neighbours, as data. */

@@ -64,6 +64,8 @@ export interface ProgramSpec {
    * that of Ctrl-C, end it; as pid 1 it would never see them.
    */
   readonly beneathInit?: boolean;
+  /** At a shared place: when it ends, the other processes of its process group are killed, as those of a pid namespace are. */
+  readonly endsGroup?: boolean;
   /** Gives the program a terminal. */
   readonly tty?: boolean;
   /** Default `ignore`: it reads the end of input at once. */

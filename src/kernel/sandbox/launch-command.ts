@@ -39,3 +39,28 @@ export function sandboxCommand(
     ...options.command,
   ];
 }
+
+// Stands beside a supervisor that has no namespaces of its own, as no kernel would clean up after it: whatever ends it, the same
+// words with --clean follow.
+const guard = `
+"$@" >&2 &
+child=$!
+echo up
+exec >&2
+trap 'kill -s TERM "$child"' TERM
+trap 'kill -s INT "$child"' INT
+wait "$child"
+status=$?
+while kill -s 0 "$child" 2>/dev/null; do
+  wait "$child"
+  status=$?
+done
+trap '' TERM INT
+"$@" --clean
+exit "$status"
+`;
+
+/** The words that start `command` where it stands, and `command --clean` when it has ended. They print `up` when it runs. */
+export function guardCommand(command: readonly string[]): readonly string[] {
+  return ['/bin/sh', '-c', guard, 'towtank-guard', ...command];
+}

@@ -14,7 +14,7 @@ export interface LaunchFacts {
 }
 
 const containerHint =
-  'in a container: docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN --security-opt apparmor=unconfined … (or --privileged)';
+  'in a container: docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN --security-opt apparmor=unconfined … (or --privileged); --cap-add NET_ADMIN alone gives the flat tier';
 
 const apparmorHint = [
   'any one of these lets an ordinary user in:',
@@ -24,11 +24,17 @@ const apparmorHint = [
   '  4. enter through a program that has such a profile: podman unshare towtank …',
 ].join('\n');
 
+/** Whether this process runs in a container of Docker, Podman or Kubernetes, by what they leave in it. */
+export function inContainer(): boolean {
+  if (existsSync('/.dockerenv') || existsSync('/run/.containerenv')) return true;
+  return process.env.container !== undefined || process.env.KUBERNETES_SERVICE_HOST !== undefined;
+}
+
 /** Reads the facts of this machine that explain a failure. */
 export function readLaunchFacts(failure: Pick<LaunchFacts, 'stderr' | 'administrator'>): LaunchFacts {
   return {
     ...failure,
-    container: existsSync('/.dockerenv') || existsSync('/run/.containerenv') || process.env.container !== undefined,
+    container: inContainer(),
     apparmorRestriction: readNumber('/proc/sys/kernel/apparmor_restrict_unprivileged_userns'),
     maxUserNamespaces: readNumber('/proc/sys/user/max_user_namespaces'),
     unprivilegedUserNamespaces: readNumber('/proc/sys/kernel/unprivileged_userns_clone'),

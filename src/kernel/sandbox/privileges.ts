@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 import type { Privileges } from './launch-command.ts';
 
-const CAP_NET_ADMIN = 12n;
-const CAP_SYS_ADMIN = 21n;
+const capabilities = { SETGID: 6n, SETUID: 7n, SETPCAP: 8n, NET_ADMIN: 12n, SYS_ADMIN: 21n } as const;
+
+/** Whether a capability is in effect, by the text of /proc/PID/status. */
+export function hasCapability(name: keyof typeof capabilities, status: string): boolean {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  return ((effective >> capabilities[name]) & 1n) === 1n;
+}
 
 /** Reads what this process may do. */
 export function readPrivileges(status = readFileSync('/proc/self/status', 'utf8')): Privileges {
-  return { administrator: has(status, CAP_SYS_ADMIN) && has(status, CAP_NET_ADMIN) };
+  return { administrator: hasCapability('SYS_ADMIN', status) && hasCapability('NET_ADMIN', status) };
 }
 
 /** Whether this process may change the links, addresses and rules of the network namespace that it is in. */
 export function mayChangeNetwork(status = readFileSync('/proc/self/status', 'utf8')): boolean {
-  return has(status, CAP_NET_ADMIN);
-}
-
-function has(status: string, capability: bigint): boolean {
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
-  return ((effective >> capability) & 1n) === 1n;
+  return hasCapability('NET_ADMIN', status);
 }

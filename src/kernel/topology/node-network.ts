@@ -19,18 +19,25 @@ export interface PodNetwork {
   detach(): void;
 }
 
+/** How the addresses of a node and its pods come to be where there are no namespaces of their own. */
+export interface SharedAttachment {
+  attachPod(pod: PodPlan): PodNetwork;
+  announce(address: string): void;
+  withdraw(address: string): void;
+}
+
 /** A node's network: its namespace, the pods on it and the load balancer addresses that it answers for. */
 export class NodeNetwork {
   readonly name: string;
   readonly netns: NetworkNamespace;
   readonly plan: NodePlan;
-  readonly #attachment: PodAttachment;
+  readonly #attachment: PodAttachment | SharedAttachment;
   readonly #pods = new Map<string, PodNetwork>();
   readonly #announced = new Set<string>();
   readonly #announcer: Announcer;
   #nextLink = 1;
 
-  constructor(plan: NodePlan, netns: NetworkNamespace, attachment: PodAttachment) {
+  constructor(plan: NodePlan, netns: NetworkNamespace, attachment: PodAttachment | SharedAttachment) {
     this.name = plan.name;
     this.plan = plan;
     this.netns = netns;
@@ -51,8 +58,10 @@ export class NodeNetwork {
   /** Makes a pod's namespace and connects it. Throws ERR_SYSCALL (EEXIST) when the name is taken; nothing is left then. */
   attachPod({ name, addresses }: PodPlan): PodNetwork {
     checkPlan({ name, addresses, podCIDRs: [] });
+    const attachment = this.#attachment;
+    if (typeof attachment === 'object') return this.#attachShared(attachment, { name, addresses });
     const netns = NetworkNamespace.create(name);
-    const build = this.#attachment === 'ptp' ? buildPtpPod : buildBridgePod;
+    const build = attachment === 'ptp' ? buildPtpPod : buildBridgePod;
     try {
       const hostLink = `veth${this.#nextLink++}`;
       const operations = build({ node: this.plan, netns, hostLink, addresses });
@@ -61,7 +70,7 @@ export class NodeNetwork {
       awaitCarrier(this.netns, hostLink);
       awaitCarrier(netns, 'eth0');
       // A bridge has a carrier when its first port has one.
-      if (this.#attachment === 'bridge') awaitCarrier(this.netns, podBridge);
+      if (attachment === 'bridge') awaitCarrier(this.netns, podBridge);
       const pod = { name, netns, addresses, detach: () => this.#detach(name, operations) };
       this.#pods.set(name, pod);
       return pod;
@@ -77,15 +86,21 @@ export class NodeNetwork {
    */
   announce(address: string): void {
     checkHost(address);
-    if (!this.#announced.has(address)) links.apply(this.netns, [announcedAddress('addAddress', address)]);
+    const isNew = !this.#announced.has(address);
     this.#announced.add(address);
+    if (typeof this.#attachment === 'object') {
+      if (isNew) this.#attachment.announce(address);
+      return;
+    }
+    if (isNew) links.apply(this.netns, [announcedAddress('addAddress', address)]);
     this.#announcer.announce(address);
   }
 
   /** Answers for it no longer. An address that was not announced is no error. */
   withdraw(address: string): void {
     if (!this.#announced.delete(address)) return;
-    links.apply(this.netns, [announcedAddress('deleteAddress', address)]);
+    if (typeof this.#attachment === 'object') this.#attachment.withdraw(address);
+    else links.apply(this.netns, [announcedAddress('deleteAddress', address)]);
   }
 
   /** Detaches all pods and gives the namespace up. */
@@ -93,6 +108,16 @@ export class NodeNetwork {
     for (const pod of [...this.#pods.values()]) pod.detach();
     this.#announcer[Symbol.dispose]();
     this.netns.delete();
+  }
+
+  #attachShared(attachment: SharedAttachment, plan: PodPlan): PodNetwork {
+    const attached = attachment.attachPod(plan);
+    const detach = (): void => {
+      if (this.#pods.delete(plan.name)) attached.detach();
+    };
+    const pod = { ...attached, detach };
+    this.#pods.set(plan.name, pod);
+    return pod;
   }
 
   #detach(name: string, operations: PodOperations): void {

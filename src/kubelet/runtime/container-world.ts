@@ -16,6 +16,7 @@ export interface ContainerProgram {
   readonly hasInput?: boolean;
 }
 
+const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 const MAX_MESSAGE_BYTES = 4096;
 const MAX_LOG_MESSAGE = { bytes: 2048, lines: 80 } as const;
 
@@ -38,14 +39,20 @@ export class ContainerWorld {
 
   /** The environment of a program: what the container declares, and the hostname. */
   environment(isTty = false): Readonly<Record<string, string>> {
-    return { HOSTNAME: this.pod.hostname.hostname, ...(isTty ? { TERM: 'xterm' } : {}), ...this.start.env };
+    return {
+      HOSTNAME: this.pod.hostname.hostname,
+      ...this.pod.resolver,
+      ...(isTty ? { TERM: 'xterm' } : {}),
+      ...this.start.env,
+    };
   }
 
   /** Starts a program with processes of its own. Rejects with ContainerStartError in the words of container runtimes. */
   async startProgram(program: ContainerProgram): Promise<RunningProgram> {
     try {
-      this.#home ??= this.#createHome();
       const { beneathInit = true } = program;
+      if (this.pod.netns.place !== undefined) return await this.#startAtPlace(program, !beneathInit);
+      this.#home ??= this.#createHome();
       return startProgram({ ...this.#specOf(program), beneathInit, home: await this.#home });
     } catch (error) {
       throw startError(error);
@@ -55,6 +62,7 @@ export class ContainerWorld {
   /** Starts a program among the processes of one that runs already. Throws ContainerStartError. */
   joinProgram(pid: number, program: ContainerProgram): RunningProgram {
     try {
+      if (this.pod.netns.place !== undefined) return startProgram(this.#specOf(program));
       return runInside(pid, this.#specOf(program));
     } catch (error) {
       throw startError(error);
@@ -69,6 +77,17 @@ export class ContainerWorld {
     home?.[Symbol.dispose]();
     if (home !== undefined) await rm(this.#layer, { recursive: true, force: true });
     return message;
+  }
+
+  // Without mounts a program has the machine's own files, and what is to lie among them cannot be there.
+  async #startAtPlace(program: ContainerProgram, endsGroup: boolean): Promise<RunningProgram> {
+    const mount = this.start.container.spec.volumeMounts?.find(({ mountPath }) => mountPath !== SERVICE_ACCOUNT_FOLDER);
+    if (mount !== undefined) {
+      throw new Error(
+        `volume "${mount.name}" cannot be mounted: pods have no files of their own in this tier (towtank doctor)`,
+      );
+    }
+    return startProgram({ ...this.#specOf(program), endsGroup });
   }
 
   async #createHome(): Promise<ProgramHome> {

@@ -6,7 +6,7 @@ import { connectTcp } from '../../kernel/sockets.ts';
 import type { NodeNetwork, PodNetwork } from '../../kernel/topology/node-network.ts';
 import type { Clock } from '../../kube/clock.ts';
 import type { Pod } from '../../kube/generated/types.ts';
-import { buildResolvConf, type NodeDns } from '../../kube/resolv-conf.ts';
+import { buildResolvConf, type NodeDns, type ResolvConf } from '../../kube/resolv-conf.ts';
 import type { PodRuntime, PodSandbox, RunningContainer } from '../container/container-runtime.ts';
 import type { PodObjects } from '../environment/build-environment.ts';
 import type { NodeResources } from '../environment/resource-value.ts';
@@ -75,6 +75,10 @@ export class KernelPodRuntime implements PodRuntime {
   async #openHostPorts(pod: Pod, attached: PodNetwork): Promise<void> {
     const mappings = hostPortMappings(pod, attached.addresses);
     if (mappings.length === 0) return;
+    if (attached.netns.place !== undefined) {
+      attached.detach();
+      throw new Error('hostPort needs a network namespace for each node, which this tier has not (towtank doctor)');
+    }
     try {
       await this.#options.hostPorts.set(pod.metadata?.uid ?? '', mappings);
     } catch (error) {
@@ -112,7 +116,8 @@ export class KernelPodRuntime implements PodRuntime {
       onError,
     });
     const layers = join(this.#options.layers, pod.metadata?.uid ?? '');
-    const world: PodWorld = { pod: () => current.pod, netns, podIPs, hostname, files, layers, clock };
+    const resolver = netns.place === undefined ? {} : resolverEnvironment(buildResolvConf(pod, dns).conf);
+    const world: PodWorld = { pod: () => current.pod, netns, podIPs, hostname, files, layers, resolver, clock };
     let removed: Promise<void> | undefined;
     return {
       podIPs,
@@ -135,6 +140,11 @@ export class KernelPodRuntime implements PodRuntime {
 function startContainer(world: ContainerWorld): Promise<RunningContainer> {
   const { plan } = world.start;
   return plan.kind === 'program' ? startProgramContainer(world, plan.command) : startBuiltinContainer(world, plan);
+}
+
+// What the file cannot say where all pods share it, glibc takes from the environment; the nameserver is the same for all.
+function resolverEnvironment({ search, options }: ResolvConf): Readonly<Record<string, string>> {
+  return { LOCALDOMAIN: search.join(' '), RES_OPTIONS: options.join(' ') };
 }
 
 // Readable in `ip netns`, and different from that of a pod of the same name that is still going away.

@@ -13,5 +13,7 @@ export interface PodWorld {
   readonly files: PodFiles;
   /** A folder on a tmpfs for the writable layers of the containers. */
   readonly layers: string;
+  /** Environment that tells the C library's resolver what a resolv.conf of the pod's own would; empty where the pod has one. */
+  readonly resolver: Readonly<Record<string, string>>;
   readonly clock: Clock;
 }

@@ -1,0 +1,42 @@
+import { NetworkNamespace } from '../kernel/network-namespace.ts';
+import { restoreResolver } from '../kernel/resolver-file.ts';
+import { createConntrackRunner } from '../kernel/runners/conntrack-runner.ts';
+import { createIptablesRunner } from '../kernel/runners/iptables-runner.ts';
+import { createNftRunner } from '../kernel/runners/nft-runner.ts';
+import { createBackend } from '../proxy/create-backend.ts';
+import { claimNetwork } from './claim-network.ts';
+import { systemClock } from './compose/system-clock.ts';
+import type { StartSpec } from './start-spec.ts';
+
+/** Removes what a cluster without namespaces of its own has put into this one: programs, links, routes, rules, the resolver. */
+export async function cleanHost({ tier, config }: StartSpec): Promise<void> {
+  if (tier !== 'flat') return restoreResolver();
+  // What another cluster has put here is not ours to remove.
+  if (
+    !(await claimNetwork().then(
+      () => true,
+      () => false,
+    ))
+  )
+    return;
+  restoreResolver();
+  const { removeFlatNetwork } = await import('../kernel/topology/flat-removal.ts');
+  removeFlatNetwork();
+  const netns = NetworkNamespace.current();
+  const runners = {
+    iptables: createIptablesRunner(netns, { backend: config.proxy.iptablesBackend }),
+    nft: createNftRunner(netns),
+    conntrack: createConntrackRunner(netns),
+  };
+  const mode = config.nodes[0]?.proxyMode === 'iptables' ? 'iptables' : 'nftables';
+  for (const family of config.network.ipFamilies) {
+    const backend = await createBackend({
+      config: { mode, portalRules: mode },
+      family: family === 'IPv4' ? 'ipv4' : 'ipv6',
+      runners,
+      clock: systemClock,
+      conntrackTcpBeLiberal: false,
+    });
+    await backend.cleanup();
+  }
+}

@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isLibcAvailable } from './ffi/libc.ts';
+import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
+import { runProgram } from './programs/run-program.ts';
+import { sandboxCommand } from './sandbox/launch-command.ts';
+import { inContainer } from './sandbox/launch-failure.ts';
+import { hasCapability, readPrivileges } from './sandbox/privileges.ts';
+
+/**
+ * How much of a cluster's network this process may make: `full`, a namespace for each node and pod; `flat`, all of it in the one
+ * namespace it stands in; `loopback`, nothing but sockets on 127.0.0.0/8.
+ */
+export type Tier = 'full' | 'flat' | 'loopback';
+
+/** Whether one tier can be had here. */
+export interface TierFinding {
+  readonly tier: Tier;
+  readonly ok: boolean;
+  /** How it can be had, or why not. */
+  readonly detail: string;
+  /** What it needs, as options of `docker run`. */
+  readonly needs: string;
+  /** What is different from the tier above it. */
+  readonly costs: string;
+}
+
+const about: Readonly<Record<Tier, Pick<TierFinding, 'needs' | 'costs'>>> = {
+  full: {
+    needs: '--cap-add NET_ADMIN --cap-add SYS_ADMIN --security-opt apparmor=unconfined (or --privileged)',
+    costs: 'nothing',
+  },
+  flat: {
+    needs: '--cap-add NET_ADMIN',
+    costs: 'one kube-proxy and one port space for all nodes, IPv4 only, no files of their own for pods',
+  },
+  loopback: {
+    needs: 'nothing',
+    costs: 'no kernel rules at all: Services are relayed by a userspace proxy on addresses of 127.0.0.0/8',
+  },
+};
+
+/** Finds out, by trying, which tiers can be had; takes some ten milliseconds and leaves nothing behind. */
+export async function examineTiers(): Promise<readonly TierFinding[]> {
+  const findings = [
+    { tier: 'full', ...(await answer(tryFull)) },
+    { tier: 'flat', ...(await answer(tryFlat)) },
+    { tier: 'loopback', ...(await answer(tryLoopback)) },
+  ] as const;
+  return findings.map((finding) => ({ ...finding, ...about[finding.tier] }));
+}
+
+/** Whether the network namespace of this process is the machine's first one, which must be left alone. */
+export function isMachineNetwork(): boolean {
+  // These limits are the whole machine's and exist nowhere else.
+  return existsSync('/proc/sys/net/ipv4/neigh/default/gc_thresh3');
+}
+
+/** The best tier that may be chosen unasked: outside of a container it is the full one or none. */
+export async function chooseTier(): Promise<Tier> {
+  if (!inContainer() || isMachineNetwork()) return 'full';
+  return (await examineTiers()).find(({ ok }) => ok)?.tier ?? 'full';
+}
+
+/** The same while nothing says otherwise, with what it costs, for people. */
+export function describeTier(tier: Tier): string {
+  return `${tier}: ${about[tier].costs === 'nothing' ? 'a network namespace for each node and pod' : about[tier].costs}`;
+}
+
+async function answer(attempt: () => string | Promise<string>): Promise<Pick<TierFinding, 'ok' | 'detail'>> {
+  try {
+    return { ok: true, detail: await attempt() };
+  } catch (error) {
+    return { ok: false, detail: (error as Error).message };
+  }
+}
+
+// What a sandbox does first of all: to hold a capability says nothing of seccomp and AppArmor.
+async function tryFull(): Promise<string> {
+  const privileges = readPrivileges();
+  const unshare = findExecutable('unshare', administratorSearchPath(), '/');
+  const mounts = 'mount -t tmpfs tmpfs /run && mount -t sysfs -o ro sysfs /sys';
+  const command = sandboxCommand(privileges, { unshare, command: ['/bin/sh', '-c', mounts] });
+  const { exitCode, stderr } = await runProgram({ command });
+  if (exitCode !== 0) throw new Error(stderr.trim().split('\n').at(-1) || `unshare ended with status ${exitCode}`);
+  return privileges.administrator ? 'CAP_SYS_ADMIN and CAP_NET_ADMIN' : 'through a user namespace';
+}
+
+const flatCapabilities = ['NET_ADMIN', 'SETUID', 'SETGID', 'SETPCAP'] as const;
+
+function tryFlat(): string {
+  if (isMachineNetwork()) throw new Error("this is the machine's own network, which towtank leaves alone");
+  if (!isLibcAvailable()) throw new Error('koffi does not load');
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const missing = flatCapabilities.filter((name) => !hasCapability(name, status));
+  if (missing.length > 0) throw new Error(`lacks ${missing.map((name) => `CAP_${name}`).join(', ')}`);
+  return 'CAP_NET_ADMIN';
+}
+
+function tryLoopback(): string {
+  throw new Error('not there yet');
+}
