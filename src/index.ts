@@ -9,5 +9,11 @@ export {
   Place,
 } from './cluster/cluster.ts';
 export type { IPFamily, ProxyMode } from './cluster/config/cluster-config.ts';
-export type { ApplyResult, ClusterStatus, FetchResponse } from './cluster/control/protocol.ts';
+export type {
+  ApplyResult,
+  ClusterStatus,
+  DnsQueryAnswer,
+  DnsQueryStep,
+  FetchResponse,
+} from './cluster/control/protocol.ts';
 export { TowtankError, UserError } from './errors/towtank-error.ts';

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { towtankVersion } from '../cluster/version.ts';
 import { UserError } from '../errors/towtank-error.ts';
 import { addClusterCommands } from './commands/cluster-commands.ts';
+import { addDnsCommands } from './commands/dns-commands.ts';
 import { addInfoCommands } from './commands/info-commands.ts';
 import { addOfflineCommands } from './commands/offline-commands.ts';
 import { addProxyCommand } from './commands/proxy-command.ts';
@@ -29,6 +30,7 @@ export function buildProgram(outcome: Outcome): Command {
   addInfoCommands(program, outcome);
   addOfflineCommands(program);
   addProxyCommand(program);
+  addDnsCommands(program, outcome);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError('(add --help to see what is possible)');
   return program;

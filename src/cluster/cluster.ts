@@ -5,7 +5,15 @@ import { killSandbox } from '../kernel/sandbox.ts';
 import type { KubeObject } from '../kube/resources.ts';
 import { type ConfigOverrides, completeClusterConfig } from './config/parse-cluster-config.ts';
 import { ControlClient, type ExecStreams } from './control/control-client.ts';
-import type { ApplyResult, ClusterStatus, FetchRequest, FetchResponse, Target } from './control/protocol.ts';
+import type {
+  ApplyResult,
+  ClusterStatus,
+  DnsQueryAnswer,
+  DnsQueryRequest,
+  FetchRequest,
+  FetchResponse,
+  Target,
+} from './control/protocol.ts';
 import { type LaunchedCluster, type LaunchOptions, launchCluster } from './launch-cluster.ts';
 import { type ClusterPaths, type ClusterRecord, clusterPaths, findRunning, stateDir } from './state-folder.ts';
 import type { Tier } from './tiers.ts';
@@ -27,6 +35,13 @@ export interface FetchSettings {
   readonly body?: string | undefined;
   /** Milliseconds; default 5000. */
   readonly timeoutMs?: number | undefined;
+}
+
+export interface DnsQuerySettings {
+  /** Default `A`, of an address `PTR`. */
+  readonly type?: string | undefined;
+  /** Whose search walk; default `glibc`. */
+  readonly library?: DnsQueryRequest['library'] | undefined;
 }
 
 /** What `cluster.wait` waits for. */
@@ -85,6 +100,12 @@ export class Place {
       timeoutMs: settings.timeoutMs ?? 5000,
     };
     return this.#control.call<FetchResponse>('/fetch', request);
+  }
+
+  /** Resolves a name with this place's resolv.conf and tells every question on the way, and why it was answered so. */
+  queryDns(name: string, { type, library = 'glibc' }: DnsQuerySettings = {}): Promise<DnsQueryAnswer> {
+    const request: DnsQueryRequest = { from: this.target, name, type, library };
+    return this.#control.call('/dns-query', request);
   }
 }
 

@@ -17,7 +17,7 @@ interface RulesOptions {
 const append = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
 const NONE: readonly string[] = [];
 
-/** `rules` and `dns`: commands that need no cluster, no kernel and no privilege. */
+/** `rules`: what needs no cluster, no kernel and no privilege. */
 export function addOfflineCommands(program: Command): void {
   program
     .command('rules')
@@ -56,33 +56,6 @@ Examples:
         printRules({ objects: options.file.map(read), nodeName, mode, config, nodeIPs, family, packets, output }),
       );
     });
-
-  const dns = program
-    .command('dns')
-    .description('cluster DNS without a cluster')
-    .addHelpText('after', '\nExamples:\n  towtank dns serve -f objects.yaml --listen 127.0.0.1:5300');
-  dns
-    .command('serve')
-    .description('serve the zone of a file of objects; it is read again when it changes')
-    .requiredOption('-f, --file <objects.yaml>', 'Namespaces, Services, EndpointSlices, Pods as kubectl prints them')
-    .requiredOption('--listen <address:port>', 'where to listen, UDP and TCP')
-    .option('--corefile <file>', 'a Corefile; default: the zone, forwarding to /etc/resolv.conf')
-    .option('--cluster-domain <domain>', 'domain of the zone', 'cluster.local')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  towtank dns serve -f objects.yaml --listen 127.0.0.1:5300\n  dig @127.0.0.1 -p 5300 web.default.svc.cluster.local',
-    )
-    .action(
-      async (options: {
-        readonly file: string;
-        readonly listen: string;
-        readonly corefile?: string;
-        readonly clusterDomain: string;
-      }) => {
-        const { serveDnsFile } = await import('../../cluster/offline/serve-dns-file.ts');
-        await serveDnsFile({ ...options, ...splitListen(options.listen) });
-      },
-    );
 }
 
 function read(file: string): NamedText {
@@ -96,16 +69,4 @@ function read(file: string): NamedText {
       cause,
     });
   }
-}
-
-function splitListen(text: string): { readonly address: string; readonly port: number } {
-  const [, address, port] = /^\[?([0-9a-fA-F:.]*)\]?:(\d{1,5})$/.exec(text) ?? [];
-  if (address === undefined || Number(port) > 65535) {
-    throw new UserError({
-      code: 'ERR_USAGE',
-      message: `--listen ${text} is no address and port`,
-      hint: 'write 127.0.0.1:5300 or [::1]:5300',
-    });
-  }
-  return { address, port: Number(port) };
 }

@@ -1,3 +1,4 @@
+import type { ZoneProvider } from '../../dns/zone/cluster-zone.ts';
 import { TowtankError, UserError } from '../../errors/towtank-error.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -5,7 +6,7 @@ import type { Pod } from '../../kube/generated/types.ts';
 import type { ExecOptions, ExitStatus, KubeletConnection } from '../../kube/kubelet-connection.ts';
 import { type KubeObject, type ResourceType, resources } from '../../kube/resources.ts';
 import type { ControlHandlers } from '../control/control-server.ts';
-import type { ClusterStatus, FetchRequest, Target } from '../control/protocol.ts';
+import type { ClusterStatus, DnsQueryRequest, FetchRequest, Target } from '../control/protocol.ts';
 import { applyManifests, type FindType } from './apply-manifests.ts';
 import type { ClusterNetwork } from './build-network.ts';
 import { execAt } from './exec-at.ts';
@@ -18,6 +19,10 @@ export interface ControlOptions {
   readonly client: KubeClient;
   readonly network: ClusterNetwork;
   readonly kubelets: KubeletConnection;
+  /** What cluster DNS answers from. */
+  readonly zone: ZoneProvider;
+  /** Addresses at which it answers. */
+  readonly clusterDNS: readonly string[];
   readonly findType: FindType;
   /** Finds a type by its plural, singular or short name. */
   readonly findResource: (name: string) => ResourceType | undefined;
@@ -72,6 +77,7 @@ export function createControlHandlers(options: ControlOptions): ControlHandlers 
       },
       '/settled': options.settled,
       '/fetch': (body) => fetchAt(options, body as FetchRequest),
+      '/dns-query': (body) => queryAt(options, body as DnsQueryRequest),
     },
     exec: ({ target }, exec) => execTarget(options, target, exec),
   };
@@ -89,17 +95,33 @@ async function fetchAt(options: ControlOptions, request: FetchRequest): Promise<
     const netns = netnsOf(options.network, from);
     return fetchFrom({ netns, resolve: (host) => lookUpAt(netns, host) }, request);
   }
-  const pod = await options.client.get(resources.pods, from);
-  const netns = netnsOfPod(options.network, pod);
-  if (netns === undefined) {
-    throw new UserError({
-      code: 'ERR_USAGE',
-      message: `pod ${from.namespace}/${from.name} is not running`,
-      hint: `kubectl describe pod ${from.name}`,
-    });
-  }
-  const container = containerOf(pod, from.container);
+  const { pod, netns, container } = await findPod(options, from);
   return fetchFrom({ netns, resolve: (host) => lookUpInPod(options.kubelets, pod, { container, host }) }, request);
+}
+
+async function queryAt(options: ControlOptions, request: DnsQueryRequest): Promise<unknown> {
+  const { queryDns } = await import('./query-dns.ts');
+  const { from } = request;
+  if (from.kind !== 'pod') {
+    const netns = netnsOf(options.network, from);
+    return queryDns({ netns, run: (exec) => execAt(netns, exec) }, request, options);
+  }
+  const { pod, netns, container } = await findPod(options, from);
+  return queryDns({ netns, run: (exec) => options.kubelets.exec(pod, container, exec) }, request, options);
+}
+
+async function findPod(
+  { client, network }: ControlOptions,
+  target: Extract<Target, { readonly kind: 'pod' }>,
+): Promise<{ readonly pod: Pod; readonly netns: NetworkNamespace; readonly container: string }> {
+  const pod = await client.get(resources.pods, target);
+  const netns = netnsOfPod(network, pod);
+  if (netns !== undefined) return { pod, netns, container: containerOf(pod, target.container) };
+  throw new UserError({
+    code: 'ERR_USAGE',
+    message: `pod ${target.namespace}/${target.name} is not running`,
+    hint: `kubectl describe pod ${target.name}`,
+  });
 }
 
 // A pod on the host network shares its node's; the others are known by their address.

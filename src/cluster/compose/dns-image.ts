@@ -1,21 +1,21 @@
 import { readFile } from 'node:fs/promises';
-import { isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
 import { printLogLine } from '../../dns/server/dns-log.ts';
-import { adoptTcpServer, adoptUdpSocket, type DnsNetwork } from '../../dns/server/dns-network.ts';
 import { type DnsServer, startDnsServer } from '../../dns/server/dns-server.ts';
 import type { ZoneProvider } from '../../dns/zone/cluster-zone.ts';
-import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
-import { bindUdp, connectTcp, everyAddress, listenTcp } from '../../kernel/sockets.ts';
+import { UserError } from '../../errors/towtank-error.ts';
 import type { Clock, Random } from '../../kube/clock.ts';
 import type { BuiltinContext, BuiltinExit, BuiltinImage, BuiltinProcess } from '../../kubelet/images/builtin-image.ts';
 import { towtankVersion } from '../version.ts';
+import { namespaceDnsNetwork } from './namespace-dns-network.ts';
 
 export interface DnsImageOptions {
   /** The cluster's objects, shared by all replicas. */
   readonly zone: ZoneProvider;
   readonly clock: Clock;
   readonly random: Random;
+  /** Networks (CIDR) in which other name servers can be asked. */
+  readonly reachable: readonly string[];
 }
 
 /** The image of CoreDNS: towtank's own DNS server in the pod's network, with the pod's Corefile. */
@@ -54,11 +54,11 @@ class DnsProcess implements BuiltinProcess {
     } else void this.#end();
   }
 
-  async #start({ zone, clock, random }: DnsImageOptions): Promise<void> {
+  async #start({ zone, clock, random, reachable }: DnsImageOptions): Promise<void> {
     const { netns, log, podIPs } = this.#context;
     try {
       const path = this.#corefilePath();
-      const read = async (): Promise<string> => await readFile((await this.#context.volumePath(path)) ?? path, 'utf8');
+      const read = async (): Promise<string> => (await this.#readFile(path)) ?? noSuchFile(path);
       const server = await startDnsServer({
         corefile: read,
         corefileName: path,
@@ -66,10 +66,11 @@ class DnsProcess implements BuiltinProcess {
         clock,
         random,
         log: (level, line) => log(printLogLine(level, line)),
-        network: networkOf(netns),
+        network: namespaceDnsNetwork(netns),
         ownAddresses: () => podIPs,
-        // The sandbox has no way out; a question for another zone is answered with the reason.
-        upstream: 'off',
+        // The sandbox has no way out; a question for somebody out there is answered with the reason.
+        upstream: reachable,
+        readFile: (file) => this.#readFile(file),
         version: towtankVersion(),
       });
       this.#server = server;
@@ -77,6 +78,21 @@ class DnsProcess implements BuiltinProcess {
       server.failed.catch((error: Error) => this.#fail(error));
     } catch (error) {
       this.#fail(error as Error);
+    }
+  }
+
+  // A volume is read where it lies; what else the container sees, a program in its world reads: its resolv.conf, its hosts.
+  async #readFile(path: string): Promise<string | undefined> {
+    const volume = await this.#context.volumePath(path);
+    if (volume === undefined) {
+      const { exitCode, stdout } = await this.#context.run(['cat', path]);
+      return exitCode === 0 ? stdout.toString('utf8') : undefined;
+    }
+    try {
+      return await readFile(volume, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
     }
   }
 
@@ -98,16 +114,10 @@ class DnsProcess implements BuiltinProcess {
   }
 }
 
-function networkOf(netns: NetworkNamespace): DnsNetwork {
-  const hosts = (address: string): readonly string[] => (address === '' ? everyAddress(netns) : [address]);
-  const family = (host: string): 4 | 6 => (isIPv6(host) ? 6 : 4);
-  return {
-    bindUdp: (address, port) =>
-      Promise.all(hosts(address).map((host) => adoptUdpSocket(bindUdp(netns, { host, port }), family(host)))),
-    listenTcp: (address, port) =>
-      Promise.all(hosts(address).map((host) => adoptTcpServer(listenTcp(netns, { host, port })))),
-    openUdp: (ipFamily) =>
-      adoptUdpSocket(bindUdp(netns, { host: ipFamily === 6 ? '::' : '0.0.0.0', port: 0 }), ipFamily),
-    connectTcp: (address, port) => connectTcp(netns, { host: address, port }),
-  };
+function noSuchFile(path: string): never {
+  throw new UserError({
+    code: 'ERR_DNS_CONFIG',
+    message: `loading Corefile: ${path}: no such file`,
+    hint: 'name it with -conf; it is usually a key of the ConfigMap kube-system/coredns',
+  });
 }

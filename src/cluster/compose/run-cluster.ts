@@ -47,6 +47,8 @@ interface Parts {
   readonly health: ComponentHealth;
   readonly controlPlane: ControlPlane;
   readonly informers: SharedInformers;
+  /** What cluster DNS answers from. */
+  readonly zone: ClusterZone;
 }
 
 /** Builds a whole cluster in this sandbox and resolves when it is ready; disposing it stops all parts in reverse order. */
@@ -71,7 +73,8 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
     }),
   );
   const informers = stack.use(new SharedInformers(controlPlane.client('informers'), systemClock));
-  const parts: Parts = { spec, plan, network, health, controlPlane, informers };
+  const zone = new ClusterZone(informers, systemClock);
+  const parts: Parts = { spec, plan, network, health, controlPlane, informers, zone };
   const kubelets = stack.use(createKubelets(parts));
   late.kubelets = kubelets;
   onStep('API server');
@@ -100,6 +103,8 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
         client,
         network,
         kubelets,
+        zone,
+        clusterDNS: plan.clusterDNS,
         settled,
         status: () => readStatus({ ...parts, client }),
       }),
@@ -116,7 +121,8 @@ function present<T>(value: T | undefined): T {
   throw new TowtankError({ code: 'ERR_INTERNAL', message: 'a part of the cluster was asked for before it was made' });
 }
 
-function createKubelets({ spec, plan, controlPlane, informers, health }: Parts): Kubelets {
+function createKubelets(parts: Parts): Kubelets {
+  const { spec, plan, controlPlane, informers, health, zone } = parts;
   health.add('kubelets');
   const client = controlPlane.client('kubelet');
   return new Kubelets({
@@ -133,9 +139,7 @@ function createKubelets({ spec, plan, controlPlane, informers, health }: Parts):
     issueToken: issueTokenThrough(client),
     kubeletVersion: KUBERNETES_VERSION,
     containerRuntimeVersion: `towtank://${towtankVersion()}`,
-    images: [
-      createDnsImage({ zone: new ClusterZone(informers, systemClock), clock: systemClock, random: Math.random }),
-    ],
+    images: [createDnsImage({ zone, clock: systemClock, random: Math.random, reachable: reachableFrom(parts) })],
     onError: (error) => health.failed('kubelets', error, true),
   });
 }
@@ -150,6 +154,15 @@ function podFolders({ tier, paths }: StartSpec): { readonly stateDir: string; re
 export function resolverOf({ config }: Pick<StartSpec, 'config'>, { clusterDNS }: AddressPlan): ClusterResolver {
   const { domain } = config.dns;
   return { nameservers: clusterDNS, search: [`default.svc.${domain}`, `svc.${domain}`, domain] };
+}
+
+// Networks of this sandbox; there is no way to others.
+function reachableFrom({ spec, plan }: Parts): readonly string[] {
+  return [
+    ...plan.podCIDRs,
+    ...plan.serviceCIDRs,
+    ...plan.families.map((family) => spec.config.network.nodeCIDRs[family]),
+  ];
 }
 
 function startNodeProxies(

@@ -44,6 +44,46 @@ export interface FetchResponse {
   readonly body: string;
 }
 
+/** A name that is resolved as a program at this place would. */
+export interface DnsQueryRequest {
+  readonly from: Target;
+  /** A name, or an address, which stands for its reverse name. */
+  readonly name: string;
+  /** For example `A`, `SRV`; default PTR for an address, A for the others. */
+  readonly type?: string | undefined;
+  /** Whose search walk; the two differ in when they search and when they give up. */
+  readonly library: 'glibc' | 'musl';
+}
+
+/** One question put to one name server, and why it was answered as it was. */
+export interface DnsQueryStep {
+  /** Absolute. */
+  readonly name: string;
+  readonly type: string;
+  readonly server: string;
+  readonly transport: 'udp' | 'tcp';
+  /** ANSWER, NODATA, NXDOMAIN, SERVFAIL, REFUSED, TIMEOUT or ERROR. */
+  readonly outcome: string;
+  /** As zone files write them. */
+  readonly records: readonly string[];
+  /** Text of an extended DNS error (RFC 8914), if one came. */
+  readonly extendedError?: string | undefined;
+  readonly why?: string | undefined;
+}
+
+export interface DnsQueryAnswer {
+  /** What the place's resolv.conf says. */
+  readonly conf: {
+    readonly nameservers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  };
+  /** The names that the walk would try, in order; those behind the last step were not needed. */
+  readonly candidates: readonly string[];
+  readonly steps: readonly DnsQueryStep[];
+  readonly found: boolean;
+}
+
 export interface ApplyResult {
   readonly kind: string;
   readonly namespace?: string | undefined;

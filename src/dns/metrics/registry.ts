@@ -54,7 +54,7 @@ export class Metric {
   }
 
   print(): string {
-    return [...this.cells]
+    return sorted(this.cells)
       .map(([key, cell]) => `${this.info.name}${printLabels(this.info.labels, key)} ${printNumber(cell.value)}\n`)
       .join('');
   }
@@ -86,7 +86,7 @@ export class Histogram {
   print(): string {
     const { name, labels } = this.info;
     let text = '';
-    for (const [key, cell] of this.cells) {
+    for (const [key, cell] of sorted(this.cells)) {
       let total = 0;
       for (const [i, count] of cell.counts.entries()) {
         total += count;
@@ -136,6 +136,11 @@ export class MetricsRegistry {
     }
     return metric;
   }
+}
+
+// Prometheus' own library prints series in the order of their labels.
+function sorted<T>(cells: ReadonlyMap<string, T>): readonly (readonly [string, T])[] {
+  return [...cells].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function printLabels(names: Labels, key: string, le?: string): string {

@@ -8,6 +8,8 @@ import { TIME_BUCKETS } from '../metrics/dns-metrics.ts';
 import type { DnsRequest } from '../server/dns-request.ts';
 import { bareReply, buildReply, type Reply } from '../server/reply.ts';
 import { extendedError } from '../wire/edns.ts';
+import { parseIp } from '../wire/ip.ts';
+import { ipNetContains, parseIpNet } from '../wire/ip-net.ts';
 import { decodeMessage, encodeMessage, Flag, type Message, rcodeOf } from '../wire/message.ts';
 import { isSubdomain, matchZone } from '../wire/name.ts';
 import { printRcode, Rcode } from '../wire/rcode.ts';
@@ -48,10 +50,10 @@ class ForwardPlugin implements Plugin {
   }
 
   readonly start = async (): Promise<void> => {
-    if (this.#environment.upstream === 'off') return;
     const { network, clock } = this.#environment;
     const { expire, readTimeout } = this.#config;
-    this.#upstreams = (await this.#addresses()).map(({ address, port }) => {
+    const addresses = (await this.#addresses()).filter(({ address }) => this.#reaches(address));
+    this.#upstreams = addresses.map(({ address, port }) => {
       const upstream: Upstream = new Upstream({
         ...{ address, port, network, clock, expire, readTimeout },
         onSocket: (transport, cached) => this.#countSocket(upstream.name, transport, cached),
@@ -70,7 +72,7 @@ class ForwardPlugin implements Plugin {
     const { from, except, maxConcurrent } = this.#config;
     const excepted = name.toLowerCase() !== from && matchZone(except, name) !== undefined;
     if (!isSubdomain(from, name) || excepted) return next(request);
-    if (this.#environment.upstream === 'off') {
+    if (this.#upstreams.length === 0) {
       const options = [extendedError(EDE_NETWORK_ERROR, NO_WAY_OUT)];
       return buildReply(this.name, { rcode: Rcode.SERVFAIL, options, written: false });
     }
@@ -93,10 +95,18 @@ class ForwardPlugin implements Plugin {
       }
       const text = await this.#environment.readFile(token.text);
       const nameservers = text === undefined ? [] : parseResolvConf(text).nameservers;
-      if (nameservers.length === 0) throw configError(token, `no valid upstream addresses found in ${token.text}`);
+      if (nameservers.length === 0 && this.#environment.upstream === 'on')
+        throw configError(token, `no valid upstream addresses found in ${token.text}`);
       found.push(...nameservers.map((nameserver) => ({ address: nameserver, port: 53 })));
     }
     return found;
+  }
+
+  #reaches(address: string): boolean {
+    const { upstream } = this.#environment;
+    const bytes = parseIp(address);
+    if (typeof upstream === 'string' || bytes === undefined) return upstream === 'on';
+    return upstream.map(parseIpNet).some((net) => net !== undefined && ipNetContains(net, bytes));
   }
 
   async #forward(request: DnsRequest, next: Handler): Promise<Reply> {

@@ -9,6 +9,9 @@ import type { ResourceRecord } from '../wire/record.ts';
 import type { AnswerTable } from '../zone/answer-table.ts';
 import type { ZoneProvider } from '../zone/cluster-zone.ts';
 
+/** Networks that other resolvers can be asked in: all, none, or these CIDRs. */
+export type UpstreamReach = 'on' | 'off' | readonly string[];
+
 /** Answers a request, at once where it can. */
 export type Handler = (request: DnsRequest) => Reply | Promise<Reply>;
 
@@ -72,8 +75,8 @@ export interface PluginEnvironment {
   readonly ask: Handler;
   /** Text of a file, undefined when there is none. */
   readonly readFile: (path: string) => Promise<string | undefined>;
-  /** 'off' where the sandbox has no way out: forward then answers SERVFAIL with an extended error that says so. */
-  readonly upstream: 'on' | 'off';
+  /** Where forward may ask: anywhere, nowhere, or only in these networks (CIDR). Otherwise it answers SERVFAIL with an extended error. */
+  readonly upstream: UpstreamReach;
   /** Plugins of the same block, once they are built. */
   readonly siblings: () => readonly Plugin[];
   /** Plugins of all blocks, once they are built. */

@@ -19,8 +19,8 @@ export interface QueryResult {
 export interface QueryOptions extends AskOptions {
   readonly conf: ResolvConf;
   readonly library?: ResolverLibrary;
-  /** Says why a cluster DNS answers as it does; see explainName. */
-  readonly explain?: (name: string, type: number) => string | undefined;
+  /** Says why a name server answers as it does; see explainAnswers. */
+  readonly explain?: ((asked: AskedQuestion) => string | undefined) | undefined;
 }
 
 /**
@@ -45,8 +45,13 @@ async function askServers(
 ): Promise<QueryStep | undefined> {
   for (const server of options.conf.nameservers) {
     const asked = await askNameserver(server, { name, type }, options);
-    steps.push({ ...asked, why: asked.extendedError ?? options.explain?.(name, type) });
+    steps.push({ ...asked, why: asked.extendedError ?? explain(asked, options) });
     if (asked.outcome !== 'TIMEOUT' && asked.outcome !== 'ERROR' && asked.outcome !== 'SERVFAIL') break;
   }
   return steps.at(-1);
+}
+
+function explain(asked: AskedQuestion, options: QueryOptions): string | undefined {
+  if (asked.outcome === 'TIMEOUT') return 'nobody answered in time';
+  return asked.outcome === 'ERROR' ? undefined : options.explain?.(asked);
 }

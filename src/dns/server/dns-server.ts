@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os';
 import type { Clock, Random } from '../../kube/clock.ts';
 import { parseCorefile } from '../corefile/parse-corefile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
+import type { UpstreamReach } from '../plugins/plugin.ts';
 import type { ZoneProvider } from '../zone/cluster-zone.ts';
 import { DnsListener } from './dns-listener.ts';
 import type { DnsLog } from './dns-log.ts';
@@ -25,8 +26,8 @@ export interface DnsServerOptions {
   readonly network?: DnsNetwork;
   /** The server's addresses without loopback; default those of this process's network. */
   readonly ownAddresses?: () => readonly string[];
-  /** 'off' where there is no way out of the sandbox; default 'on'. */
-  readonly upstream?: 'on' | 'off';
+  /** Where forward may ask: 'off' or CIDRs where there is no way out of the sandbox; default 'on'. */
+  readonly upstream?: UpstreamReach;
   /** Text of a file that the Corefile names, undefined when it is missing; default from the file system. */
   readonly readFile?: (path: string) => Promise<string | undefined>;
   /** Listens here instead of where the Corefile says. */

@@ -59,6 +59,17 @@ const addressesOf = async (server: Running, count: number): Promise<unknown[]> =
   return addresses;
 };
 
+describe('a network with few ways out', () => {
+  it('is asked where there is a way, and refused with the reason where there is none', async () => {
+    const inside = await resolver(says('192.0.2.1'));
+    const server = await start('', [inside], { upstream: ['10.0.0.0/8', '127.0.0.0/8'] });
+    expect((await ask(server)).answer[0]?.data).toBe('192.0.2.1');
+    const other = await start('', [inside], { upstream: ['10.0.0.0/8', 'fd00::/8'] });
+    expect((await ask(other)).rcode).toBe('SERVFAIL');
+    expect(inside.queries).toHaveLength(1);
+  });
+});
+
 describe('the choice of an upstream', () => {
   const three = async (): Promise<readonly FakeResolver[]> =>
     Promise.all(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((address) => resolver(says(address))));
