@@ -22,6 +22,8 @@ export interface FamilyProxyOptions {
   readonly metrics: ProxyMetrics;
   readonly syncPeriodMs: number;
   readonly minSyncPeriodMs: number | undefined;
+  /** Without minSyncPeriodMs: rests so many times as long as it worked. */
+  readonly restFactor: number | undefined;
   /** Told after each successful sync. */
   readonly onSynced: (state: ProxyState, report: SyncReport) => void;
   readonly onError: (message: string, error: unknown) => void;
@@ -49,6 +51,7 @@ export class FamilyProxy implements AsyncDisposable {
       sync: () => this.#sync(),
       onError: (error) => this.#failed(error),
       minPeriodMs: options.minSyncPeriodMs,
+      restFactor: options.restFactor,
       maxPeriodMs: FULL_SYNC_PERIOD_MS,
       maxRetryMs: options.syncPeriodMs,
     });

@@ -33,6 +33,11 @@ export interface ProxyOptions {
   readonly config?: Partial<ProxyConfig>;
   /** Default both. */
   readonly families?: readonly Family[];
+  /**
+   * After a sync the proxy rests so many times as long as it worked while changes keep coming, unless config.minSyncPeriodMs
+   * is set; default 1. Where many proxies share a machine they take less of it each.
+   */
+  readonly restFactor?: number | undefined;
   readonly runners: ProxyRunners;
   /** Addresses of all interfaces of the node, loopback included; read anew at each sync when node port addresses are set. */
   readonly addresses: () => readonly string[];
@@ -139,7 +144,7 @@ class ProxyServer implements Proxy {
   }
 
   async #createFamily(family: Family, fixed: ReturnType<typeof prepareKernel>): Promise<FamilyProxy> {
-    const { clock, runners, services, userspace, log } = this.#options;
+    const { clock, runners, services, userspace, log, restFactor } = this.#options;
     const { mode, syncPeriodMs, minSyncPeriodMs } = this.#config;
     return new FamilyProxy({
       family,
@@ -153,6 +158,7 @@ class ProxyServer implements Proxy {
       metrics: this.#metrics,
       syncPeriodMs,
       minSyncPeriodMs,
+      restFactor,
       onSynced: (_state, { quarantined }) => {
         this.#quarantine.report(family, quarantined);
         this.#checks?.sync();

@@ -69,8 +69,8 @@ function nodeOptions(
       clusterCIDRs: plan.podCIDRs,
       // Every address of a shared namespace is a node's, as far as it is not a pod's.
       ...(shared ? { nodePortAddresses: ['0.0.0.0/0', '::/0'] } : {}),
-      minSyncPeriodMs: minSyncPeriod(plan),
     },
+    restFactor: plan.nodes.length <= FEW_NODES ? 1 : plan.nodes.length / 2,
     families: plan.families.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
     runners: {
       iptables: createIptablesRunner(rules, { backend: config.proxy.iptablesBackend }),
@@ -88,14 +88,9 @@ function nodeOptions(
   };
 }
 
+// All proxies of a large cluster share this machine's processors: what follows a change is gathered, so that a thousand pods
+// that become ready one by one do not cost twenty thousand syncs.
 const FEW_NODES = 4;
-const PERIOD_PER_NODE_MS = 200;
-
-// All proxies of a large cluster share this machine's processors. With a period each still writes two changes at once and
-// gathers the ones that follow, so that a thousand pods that become ready one by one do not cost twenty thousand syncs.
-function minSyncPeriod({ nodes }: AddressPlan): number | undefined {
-  return nodes.length <= FEW_NODES ? undefined : nodes.length * PERIOD_PER_NODE_MS;
-}
 
 function localAddresses({ plan, announced }: NodeNetwork): readonly string[] {
   const own = plan.addresses.map((address) => address.slice(0, address.indexOf('/')));

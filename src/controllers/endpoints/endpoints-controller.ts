@@ -30,7 +30,6 @@ class EndpointsController {
     this.loop = new ControllerLoop(context, {
       name: 'endpoint',
       component: 'endpoint-controller',
-      timeShare: 0.05,
       reconcile: (key) => this.#reconcile(key),
     })
       .watch(informers.for(resources.services), (service) => [keyOf(service)])

@@ -13,7 +13,7 @@ export interface ControllerLoopOptions {
   /** Name under which its events appear; default `NAME-controller`. */
   readonly component?: string;
   readonly concurrency?: number;
-  /** The share of the time that `timed` work for one key may take; default 0.1. */
+  /** The share of the time that `timed` work for one key may take while changes keep coming; default 0.03. */
   readonly timeShare?: number;
 }
 
@@ -25,6 +25,8 @@ const HOT_RUNS = 500;
 const HOT_WINDOW_MS = 1000;
 const HOT_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 400;
+// When no further change has come for so long, a pause ends early: it is for storms.
+const QUIET_MS = 25;
 // Work so short is not paced: a small Service's endpoints follow each change at once.
 const SHORT_MS = 4;
 
@@ -38,8 +40,8 @@ export class ControllerLoop implements Disposable {
   readonly #timers = new Map<string, { readonly at: number; readonly handle: Disposable }>();
   readonly #races = new Map<string, number>();
   #runs = { since: 0, ofKey: new Map<string, number>() };
-  /** When a key may be reconciled again. */
-  readonly #pauses = new Map<string, number>();
+  /** When a key may be reconciled again, and when it last was asked for. */
+  readonly #pauses = new Map<string, { readonly until: number; asked: number }>();
   #closed = false;
 
   constructor(context: ControllerContext, options: ControllerLoopOptions) {
@@ -68,6 +70,8 @@ export class ControllerLoop implements Disposable {
   }
 
   enqueue(key: string): void {
+    const pause = this.#pauses.get(key);
+    if (pause !== undefined) pause.asked = this.#context.clock.now();
     this.#queue.add(key);
   }
 
@@ -80,14 +84,15 @@ export class ControllerLoop implements Disposable {
     waiting?.handle[Symbol.dispose]();
     const handle = this.#context.clock.schedule(ms, () => {
       this.#timers.delete(key);
-      this.enqueue(key);
+      this.#queue.add(key);
     });
     this.#timers.set(key, { at, handle });
   }
 
   /**
    * Does work that grows with the number of pods. When it takes long the key pauses until it has used no more than its share
-   * of the time: a thousand pods that become ready one after the other must not be looked at all anew for each of them.
+   * of the time, or until changes cease: a thousand pods that become ready one after the other must not be looked at all anew
+   * for each of them.
    */
   timed<R>(key: string, work: () => R): R {
     const start = this.#context.clock.now();
@@ -120,7 +125,7 @@ export class ControllerLoop implements Disposable {
     // What was written comes back as an event that queues the key; the timer is for a watch that was lost meanwhile.
     if (!this.fence.isClear(key)) return this.enqueueAfter(key, FENCE_RECHECK_MS);
     if (this.#isHot(key)) return this.enqueueAfter(key, HOT_PAUSE_MS);
-    const pause = (this.#pauses.get(key) ?? 0) - this.#context.clock.now();
+    const pause = this.#pauseOf(key);
     if (pause > 0) return this.enqueueAfter(key, pause);
     this.#pauses.delete(key);
     try {
@@ -132,11 +137,19 @@ export class ControllerLoop implements Disposable {
   }
 
   #pace(key: string, start: number): void {
-    const { timeShare = 0.1 } = this.#options;
+    const { timeShare = 0.03 } = this.#options;
     const end = this.#context.clock.now();
     if (end - start <= SHORT_MS) return;
-    const pause = Math.max(0, (this.#pauses.get(key) ?? end) - end) + (end - start) * (1 / timeShare - 1);
-    this.#pauses.set(key, end + Math.min(pause, LONGEST_PAUSE_MS));
+    const { until = end, asked = end } = this.#pauses.get(key) ?? {};
+    const pause = Math.max(0, until - end) + (end - start) * (1 / timeShare - 1);
+    this.#pauses.set(key, { until: end + Math.min(pause, LONGEST_PAUSE_MS), asked });
+  }
+
+  // Milliseconds until the key may be looked at again.
+  #pauseOf(key: string): number {
+    const pause = this.#pauses.get(key);
+    if (pause === undefined) return 0;
+    return Math.min(pause.until, pause.asked + QUIET_MS) - this.#context.clock.now();
   }
 
   #isHot(key: string): boolean {

@@ -1,7 +1,7 @@
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import type { ProxyState } from '../proxy-backend.ts';
 import { isLargeCluster } from './large-cluster.ts';
-import { type AppliedPort, type RenderedPort, renderPort, toApplied } from './rendered-port.ts';
+import { type AppliedPort, type RenderedPort, renderPort } from './rendered-port.ts';
 import { type DispatchEdit, SharedChains } from './shared-chains.ts';
 
 /** The change of one ServicePort: from what is in the kernel to what is wanted. */
@@ -39,7 +39,7 @@ export class AppliedRules {
   /** Takes over a change; the edits lead to it in the shared chains. */
   apply({ key, previous, current }: PortChange): DispatchEdit[] {
     if (current === undefined) this.#ports.delete(key);
-    else this.#ports.set(key, toApplied(current));
+    else this.#ports.set(key, current.applied);
     return this.shared.replace(key, previous?.dispatch ?? [], current?.dispatch ?? []);
   }
 

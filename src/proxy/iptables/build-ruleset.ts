@@ -37,7 +37,7 @@ export function buildRuleset(state: ProxyState, options: FixedOptions): Iptables
     chain('nat', NODE_PORTS),
     buildPostrouting(node),
     buildMarkMasq(node),
-    ...services.flatMap(({ chains }) => chains),
+    ...services.flatMap(({ chains, endpointChains }) => [...chains, ...endpointChains.map(({ build }) => build())]),
   ];
   const tables = [table('mangle', []), table('filter', filter), table('nat', nat)];
   return { family, tables: new Map(tables.map((built) => [built.name, built])) };

@@ -1,5 +1,6 @@
 import type { Rule } from '../../netfilter/iptables/rule.ts';
 import type { Chain } from '../../netfilter/iptables/ruleset.ts';
+import type { Endpoint } from '../facts/endpoint.ts';
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import { buildDispatchRules } from './build-dispatch-rules.ts';
 import { buildEndpointChain, buildEndpointRules } from './build-endpoint-rules.ts';
@@ -14,14 +15,31 @@ import type { DispatchRule, RuleContext } from './rule-context.ts';
 export interface ServiceRules {
   /** In writing order. */
   readonly dispatch: readonly DispatchRule[];
-  /** Chains of its own, in table nat. */
+  /** Chains of its own except for those of endpoints, in table nat. */
   readonly chains: readonly Chain[];
+  /** Chains of endpoints behind them; each depends on nothing but the ServicePort and the endpoint. */
+  readonly endpointChains: readonly EndpointChain[];
+}
+
+/** The chain of one endpoint, to be built when it has to be written. */
+export interface EndpointChain {
+  readonly name: string;
+  readonly build: () => Chain;
 }
 
 /** Builds the rules of one ServicePort as kube-proxy writes them. */
 export function buildServiceRules(selected: SelectedPort, context: RuleContext): ServiceRules {
   const plan = planPort(selected);
-  return { dispatch: buildDispatchRules(plan), chains: buildChains(plan, context) };
+  return {
+    dispatch: buildDispatchRules(plan),
+    chains: buildChains(plan, context),
+    endpointChains: selected.endpoints.reachable.map((endpoint) => planEndpoint(selected, endpoint, context)),
+  };
+}
+
+function planEndpoint({ port }: SelectedPort, endpoint: Endpoint, context: RuleContext): EndpointChain {
+  const name = endpointChain(port, endpoint.address);
+  return { name, build: () => buildEndpointChain({ port, endpoint, name, context }) };
 }
 
 function buildChains(plan: PortPlan, context: RuleContext): Chain[] {
@@ -36,9 +54,6 @@ function buildChains(plan: PortPlan, context: RuleContext): Chain[] {
     const entry = name === plan.internalChain ? buildInternalRules(plan, context) : [];
     const rules = buildEndpointRules({ port, endpoints: endpoints[policy], context });
     built.push({ name, rules: [...entry, ...rules] });
-  }
-  for (const endpoint of endpoints.reachable) {
-    built.push(buildEndpointChain({ port, endpoint, name: endpointChain(port, endpoint.address), context }));
   }
   return built;
 }

@@ -37,9 +37,24 @@ export function serviceChains(port: ServicePort): ServiceChains {
   };
 }
 
+// All proxies of a process ask for the same names, again at each change.
+const endpointChains = new WeakMap<ServicePort, Map<string, string>>();
+// Endpoints come and go: forgotten all together before the names of gone ones are too many.
+const MOST_NAMES = 10_000;
+
 /** KUBE-SEP-: the chain of one endpoint (`ip:port`) of a ServicePort. */
 export function endpointChain(port: ServicePort, address: string): string {
-  return `KUBE-SEP-${hash16(port.text + port.protocol + address)}`;
+  let names = endpointChains.get(port);
+  if (names === undefined || names.size >= MOST_NAMES) {
+    names = new Map();
+    endpointChains.set(port, names);
+  }
+  let name = names.get(address);
+  if (name === undefined) {
+    name = `KUBE-SEP-${hash16(port.text + port.protocol + address)}`;
+    names.set(address, name);
+  }
+  return name;
 }
 
 /** True for chains that belong to one Service: what clean-up and the search for stale chains may delete. */

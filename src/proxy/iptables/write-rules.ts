@@ -92,6 +92,6 @@ function isUnchanged(name: string, previous: AppliedPort | undefined, current: R
     name.startsWith('KUBE-SEP-') &&
     previous.selected.port === current.selected.port &&
     previous.largeCluster === current.largeCluster &&
-    previous.chains.includes(name)
+    previous.chains.has(name)
   );
 }

@@ -5,8 +5,10 @@ export interface SyncRunnerOptions {
   /** One sync. A rejection is told to onError and tried again. */
   readonly sync: () => Promise<void>;
   readonly onError: (error: unknown) => void;
-  /** Least time between the starts of two syncs, two may follow each other at once; undefined rests as long as it worked. */
+  /** Least time between the starts of two syncs, two may follow each other at once; undefined rests after each. */
   readonly minPeriodMs: number | undefined;
+  /** Rests so many times as long as it worked while requests keep coming, once as long when they cease; default 1. */
+  readonly restFactor?: number | undefined;
   /** A sync happens at least this often. */
   readonly maxPeriodMs: number;
   /** Longest wait after a failure; the first is RETRY_MS, then it doubles. */
@@ -15,6 +17,8 @@ export interface SyncRunnerOptions {
 
 const RETRY_MS = 100;
 const BURST = 2;
+// Requests have ceased when none has come for so long: more than what controllers pause between writes to large Services.
+const QUIET_MS = 500;
 
 /**
  * Runs syncs one at a time and not too often, as kube-proxy's bounded-frequency runner: requests that come meanwhile are
@@ -25,6 +29,9 @@ export class SyncRunner implements Disposable {
   #tokens = BURST;
   #refilledAt: number;
   #restUntil = 0;
+  /** Until when it rests if requests keep coming. */
+  #longRestUntil = 0;
+  #askedAt = 0;
   #failures = 0;
   #wanted = false;
   #running: Promise<void> | undefined;
@@ -40,6 +47,7 @@ export class SyncRunner implements Disposable {
   request(): void {
     if (this.#closed) return;
     this.#wanted = true;
+    this.#askedAt = this.#options.clock.now();
     if (this.#running === undefined) this.#wakeAt(this.#earliest());
   }
 
@@ -63,6 +71,11 @@ export class SyncRunner implements Disposable {
   #start(): void {
     this.#timer = undefined;
     if (this.#closed || this.#running !== undefined) return;
+    // Another request may have come since the timer was set.
+    if (this.#wanted && this.#quietAt() > this.#options.clock.now()) {
+      this.#wakeAt(this.#quietAt());
+      return;
+    }
     this.#wanted = false;
     this.#takeToken();
     this.#running = this.#run().finally(() => {
@@ -83,8 +96,16 @@ export class SyncRunner implements Disposable {
       next = Math.min(RETRY_MS * 2 ** this.#failures++, maxRetryMs);
     }
     const now = clock.now();
-    this.#restUntil = this.#options.minPeriodMs === undefined ? now + (now - startedAt) : 0;
+    if (this.#options.minPeriodMs === undefined) {
+      const { restFactor = 1 } = this.#options;
+      this.#restUntil = now + (now - startedAt);
+      this.#longRestUntil = restFactor > 1 ? now + (now - startedAt) * restFactor : 0;
+    }
     this.#wakeAt(now + next);
+  }
+
+  #quietAt(): number {
+    return Math.min(this.#longRestUntil, this.#askedAt + QUIET_MS);
   }
 
   // With a fixed period: a token bucket of two that gains one token per period.
@@ -104,6 +125,10 @@ export class SyncRunner implements Disposable {
   #earliest(): number {
     this.#refill();
     const missing = Math.max(0, 1 - this.#tokens);
-    return Math.max(this.#restUntil, this.#options.clock.now() + missing * (this.#options.minPeriodMs ?? 0));
+    return Math.max(
+      this.#restUntil,
+      this.#quietAt(),
+      this.#options.clock.now() + missing * (this.#options.minPeriodMs ?? 0),
+    );
   }
 }

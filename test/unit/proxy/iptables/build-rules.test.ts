@@ -18,7 +18,8 @@ function build(port: Partial<ServicePort>, node: Partial<NodeNetwork> = {}, ips:
   const facts = buildNodeFacts(node);
   const endpoints = ips.map((ip) => buildProxyEndpoint({ ip }));
   const selected = buildSelectedPort(buildServicePort(port), endpoints, facts);
-  const { dispatch, chains } = buildServiceRules(selected, { node: facts, largeCluster: false });
+  const { dispatch, chains: own, endpointChains } = buildServiceRules(selected, { node: facts, largeCluster: false });
+  const chains = [...own, ...endpointChains.map(({ build }) => build())];
   return [
     ...dispatch.map(({ table, chain, rule }) => `${table} -A ${chain} ${printRule(rule)}`),
     ...chains.flatMap(printRules),

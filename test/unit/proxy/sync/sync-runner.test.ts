@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { SyncRunner } from '../../../../src/proxy/sync/sync-runner.ts';
 import { SteppedClock } from '../../../helpers/stepped-clock.ts';
 
-function start(options: { minPeriodMs?: number; workMs?: number; fails?: () => boolean } = {}) {
+function start(options: { minPeriodMs?: number; restFactor?: number; workMs?: number; fails?: () => boolean } = {}) {
   const clock = new SteppedClock(0);
   const runs: number[] = [];
   const errors: unknown[] = [];
   const runner = new SyncRunner({
     clock,
     minPeriodMs: options.minPeriodMs,
+    restFactor: options.restFactor,
     maxPeriodMs: 3_600_000,
     maxRetryMs: 30_000,
     onError: (error) => errors.push(error),
@@ -45,6 +46,28 @@ describe('syncs without a least period', () => {
     runner.request();
     await clock.step(0);
     expect(runs).toEqual([0, 500]);
+  });
+});
+
+describe('syncs that rest longer than they work', () => {
+  it('are few while requests keep coming', async () => {
+    const { clock, runner, runs } = start({ workMs: 100, restFactor: 10 });
+    for (let at = 0; at < 4450; at += 50) {
+      runner.request();
+      await clock.step(50);
+    }
+    expect(runs).toEqual([0, 1100, 2200, 3300, 4400]);
+  });
+
+  it('follow the last request soon', async () => {
+    const { clock, runner, runs } = start({ workMs: 100, restFactor: 10 });
+    runner.request();
+    await clock.step(150);
+    runner.request();
+    await clock.step(100);
+    runner.request();
+    await clock.step(5000);
+    expect(runs).toEqual([0, 750]);
   });
 });
 
