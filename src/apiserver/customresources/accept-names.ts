@@ -13,9 +13,7 @@ export function acceptNames(
   now: string,
 ): CustomResourceDefinition {
   const { spec, status } = definition;
-  const taken = takenNames(definition, all);
-  const conflict = firstConflict(spec.names, status?.acceptedNames, taken);
-  const acceptedNames = conflict ? (status?.acceptedNames ?? { plural: '', kind: '' }) : spec.names;
+  const { acceptedNames, conflict } = judgeNames(spec.names, status?.acceptedNames, takenNames(definition, all));
   const accepted = conflict
     ? { type: 'NamesAccepted', status: 'False', ...conflict }
     : { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' };
@@ -50,30 +48,37 @@ function takenNames(own: CustomResourceDefinition, all: readonly CustomResourceD
   };
 }
 
-function firstConflict(
+interface Judged {
+  readonly acceptedNames: CustomResourceDefinitionNames;
+  /** The last one. */
+  readonly conflict: Conflict | undefined;
+}
+
+// Each name is accepted for itself; those in conflict stay what they were.
+function judgeNames(
   wanted: CustomResourceDefinitionNames,
-  accepted: CustomResourceDefinitionNames | undefined,
+  accepted: CustomResourceDefinitionNames = { plural: '', kind: '' },
   { resources, kinds }: Taken,
-): Conflict | undefined {
-  const checks: readonly (readonly [
-    reason: string,
-    value: string | undefined,
-    own: string | undefined,
-    taken: ReadonlySet<string>,
-  ])[] = [
-    ['PluralConflict', wanted.plural, accepted?.plural, resources],
-    ['SingularConflict', wanted.singular, accepted?.singular, resources],
-    ...(wanted.shortNames ?? []).map(
-      (name) =>
-        ['ShortNamesConflict', name, accepted?.shortNames?.includes(name) ? name : undefined, resources] as const,
-    ),
-    ['KindConflict', wanted.kind, accepted?.kind, kinds],
-    ['ListKindConflict', wanted.listKind, accepted?.listKind, kinds],
-  ];
-  for (const [reason, value, own, taken] of checks) {
-    if (value !== undefined && value !== own && taken.has(value)) {
-      return { reason, message: `${JSON.stringify(value)} is already in use` };
-    }
-  }
-  return undefined;
+): Judged {
+  let conflict: Conflict | undefined;
+  const isFree = (reason: string, names: readonly (string | undefined)[], taken: ReadonlySet<string>): boolean => {
+    const used = names.filter((name) => name !== undefined && taken.has(name));
+    if (used.length === 0) return true;
+    const messages = used.map((name) => `${JSON.stringify(name)} is already in use`);
+    conflict = { reason, message: messages.length === 1 ? messages[0]! : `[${messages.join(', ')}]` };
+    return false;
+  };
+  const one = <K extends 'plural' | 'singular' | 'kind' | 'listKind'>(name: K, taken: ReadonlySet<string>) => {
+    const reason = `${name[0]!.toUpperCase()}${name.slice(1)}Conflict`;
+    const isOwn = wanted[name] === accepted[name];
+    return isOwn || isFree(reason, [wanted[name]], taken) ? wanted[name] : accepted[name];
+  };
+  const plural = one('plural', resources) ?? '';
+  const singular = one('singular', resources);
+  const fresh = (wanted.shortNames ?? []).filter((name) => !accepted.shortNames?.includes(name));
+  const shortNames = isFree('ShortNamesConflict', fresh, resources) ? wanted.shortNames : accepted.shortNames;
+  const kind = one('kind', kinds) ?? '';
+  const listKind = one('listKind', kinds);
+  const { categories } = wanted;
+  return { acceptedNames: { plural, singular, shortNames, kind, listKind, categories }, conflict };
 }

@@ -3,10 +3,11 @@ import type { KubeObject, ResourceType } from '../../kube/resources.ts';
 import { contentUpdate, defineStrategy, keepStatus, raiseGeneration } from '../kinds/define-strategy.ts';
 import { resetMetadataStatus } from '../kinds/other-kinds.ts';
 import { type ApiObject, sameValue } from '../machinery/api-object.ts';
+import { forbiddenError } from '../machinery/errors.ts';
 import { prefixOf } from '../machinery/object-keys.ts';
 import type { Conversion, ServedResource, StoredKind } from '../machinery/served-resource.ts';
 import type { Strategy } from '../machinery/strategy.ts';
-import type { KindSchema, ResourceFacts } from '../schema/contract.ts';
+import type { ResourceFacts } from '../schema/contract.ts';
 import { CustomKind } from '../schema/custom/custom-kind.ts';
 import { parseJsonPath } from '../schema/custom/json-path.ts';
 import { customColumns, type PrinterColumn } from '../schema/custom/printer-columns.ts';
@@ -43,7 +44,7 @@ export function buildCustomResources(definition: CustomResourceDefinition): Cust
 function schemaOf(
   { spec }: CustomResourceDefinition,
   { name, schema, subresources }: CustomResourceDefinitionVersion,
-): KindSchema {
+): CustomKind {
   return new CustomKind({
     group: spec.group,
     version: name,
@@ -63,7 +64,7 @@ function servedVersion(
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
   stored: StoredKind,
-  schema: KindSchema,
+  schema: CustomKind,
 ): CustomResource {
   const { names } = definition.spec;
   const type = typeOf(definition, version);
@@ -79,7 +80,7 @@ function servedVersion(
     verbs: VERBS,
     subresources: subresourcesOf(type, version),
     columns: columnsOf(version),
-    conversion: version.storage ? undefined : renameVersion(type, stored.type),
+    conversion: isServedAsStored(definition, version) ? undefined : convertVersion(type, stored.type, schema),
     openApi: version.schema?.openAPIV3Schema,
     ...(deprecation === undefined ? {} : { deprecation }),
     scale: scale && {
@@ -107,20 +108,38 @@ function subresourcesOf(
   ]);
 }
 
-// Versions without a conversion webhook differ in nothing but their name.
-function renameVersion(served: ResourceType, stored: ResourceType): Conversion {
-  const rename = (type: ResourceType) => (object: KubeObject) => ({
+// What was stored by an older schema is pruned, and defaults that came later or belong to a dropped status are filled in.
+function isServedAsStored({ metadata }: CustomResourceDefinition, version: CustomResourceDefinitionVersion): boolean {
+  const schema = version.schema?.openAPIV3Schema as StructuralSchema | undefined;
+  return version.storage && (metadata?.generation ?? 1) === 1 && !(schema && hasDefaults(schema));
+}
+
+function hasDefaults(schema: StructuralSchema): boolean {
+  if (schema.default !== undefined) return true;
+  const more = typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : [];
+  return [...Object.values(schema.properties ?? {}), ...(schema.items ? [schema.items] : []), ...more].some(
+    hasDefaults,
+  );
+}
+
+// Versions without a conversion webhook differ in nothing but their name and what their schemas make of the object.
+function convertVersion(served: ResourceType, stored: ResourceType, schema: CustomKind): Conversion {
+  const rename = (type: ResourceType, object: KubeObject) => ({
     ...object,
     apiVersion: `${type.group}/${type.version}`,
   });
-  return { toStored: rename(stored), fromStored: rename(served) };
+  return {
+    toStored: (object) => rename(stored, object),
+    fromStored: (object) => schema.applyDefaults(schema.prune(rename(served, object))),
+  };
 }
 
-function strategyOf({ spec }: CustomResourceDefinition): Strategy {
+function strategyOf({ metadata, spec }: CustomResourceDefinition): Strategy {
   const hasStatus = spec.versions.some(({ subresources }) => subresources?.status !== undefined);
   const fields = spec.versions.flatMap(({ selectableFields = [] }) => selectableFields);
   return defineStrategy({
     generation: true,
+    ...(metadata?.deletionTimestamp === undefined ? {} : { create: refuseCreation(spec) }),
     unconditionalUpdate: false,
     update: hasStatus ? { prepare: withoutStatusChange } : contentUpdate(),
     subresources: hasStatus ? { status: resetMetadataStatus } : {},
@@ -128,6 +147,18 @@ function strategyOf({ spec }: CustomResourceDefinition): Strategy {
       ? { selectableFields: Object.fromEntries(fields.map(({ jsonPath }) => selectable(jsonPath))) }
       : {}),
   });
+}
+
+// What is being removed with its definition gets no company.
+function refuseCreation({ group, names }: CustomResourceDefinition['spec']): (object: ApiObject) => ApiObject {
+  const type = { group, resource: names.plural };
+  return ({ metadata }) => {
+    throw forbiddenError(
+      type,
+      metadata?.name ?? '',
+      'create not allowed while custom resource definition is terminating',
+    );
+  };
 }
 
 function withoutStatusChange(object: ApiObject, live: ApiObject): ApiObject {

@@ -34,7 +34,6 @@ export const definitionStrategy: Strategy = defineStrategy<CustomResourceDefinit
     const now = printTime(clock.now());
     const marked = withMetadata(definition, {
       deletionTimestamp: now,
-      deletionGracePeriodSeconds: 0,
       finalizers: finalizers.includes(CLEANUP_FINALIZER) ? finalizers : [...finalizers, CLEANUP_FINALIZER],
     });
     const message = 'CustomResource deletion is in progress';

@@ -8,6 +8,7 @@ import { prefixOf } from '../machinery/object-keys.ts';
 import { storedObject } from '../machinery/stored-object.ts';
 import { updateObject } from '../machinery/update-object.ts';
 import { acceptNames } from './accept-names.ts';
+import { approvalOf } from './approve-group.ts';
 import { buildCustomResources, type CustomResource } from './build-custom-resources.ts';
 import { hasCondition, withCondition } from './conditions.ts';
 import { CLEANUP_FINALIZER } from './definition-strategy.ts';
@@ -55,7 +56,10 @@ export class ServedDefinitions {
   sync(name: string): void {
     const definition = this.#options.machinery.reader.get(definitions, { name });
     this.#serve(name, definition);
-    if (definition === undefined) return;
+    if (definition === undefined) {
+      this.#syncWaiting(name);
+      return;
+    }
     if (this.#busy.has(name)) this.#again.add(name);
     else void this.#reconcile(name);
   }
@@ -65,7 +69,7 @@ export class ServedDefinitions {
     const { machinery, catalog } = this.#options;
     const before = this.#served.get(name);
     const established = definition !== undefined && hasCondition(definition, 'Established');
-    if (before && established && sameValue(before.definition.spec, definition.spec)) return;
+    if (before && established && isServedAlike(before.definition, definition)) return;
     const resources = established ? this.#resourcesOf(definition) : [];
     if (before) {
       for (const { schema } of before.resources) catalog.remove(schema);
@@ -76,6 +80,15 @@ export class ServedDefinitions {
     for (const { schema } of resources) catalog.add(schema);
     this.#served.set(name, { definition: definition!, resources });
     machinery.registry.add(resources);
+  }
+
+  // Names that became free may be what others of the group wait for.
+  #syncWaiting(freed: string): void {
+    const group = freed.slice(freed.indexOf('.') + 1);
+    for (const definition of this.#options.machinery.reader.list(definitions)) {
+      const isWaiting = definition.spec.group === group && !hasCondition(definition, 'NamesAccepted');
+      if (isWaiting) this.sync(definition.metadata?.name ?? '');
+    }
   }
 
   // A definition cannot take the place of what is built in.
@@ -106,9 +119,13 @@ export class ServedDefinitions {
   async #establish(definition: CustomResourceDefinition): Promise<void> {
     const { machinery } = this.#options;
     const now = timestamp(machinery.clock);
-    const next = acceptNames(definition, machinery.reader.list(definitions), now);
+    const { name = '' } = definition.metadata ?? {};
+    const named = acceptNames(definition, machinery.reader.list(definitions), now);
+    const approval = approvalOf(definition);
+    const next = approval ? withCondition(named, approval, now) : named;
     if (sameValue(next.status, definition.status)) return;
     await this.#write(definition, 'status', (live) => ({ ...live, status: { ...live.status, ...next.status } }));
+    if (!sameValue(next.status?.acceptedNames, definition.status?.acceptedNames)) this.#syncWaiting(name);
   }
 
   async #cleanUp(definition: CustomResourceDefinition): Promise<void> {
@@ -177,4 +194,10 @@ export class ServedDefinitions {
     });
     await updateObject(machinery, { resource, subresource, namespace: undefined, name, context, want });
   }
+}
+
+// Of the metadata only a deletion changes what is served: nothing can be created any more.
+function isServedAlike(a: CustomResourceDefinition, b: CustomResourceDefinition): boolean {
+  const isDeleted = ({ metadata }: CustomResourceDefinition): boolean => metadata?.deletionTimestamp !== undefined;
+  return isDeleted(a) === isDeleted(b) && sameValue(a.spec, b.spec);
 }

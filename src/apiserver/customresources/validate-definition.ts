@@ -8,15 +8,14 @@ import { sameValue } from '../machinery/api-object.ts';
 import type { FieldCause } from '../schema/contract.ts';
 import { patternOf } from '../schema/custom/go-pattern.ts';
 import type { StructuralSchema } from '../schema/custom/structural-schema.ts';
-import { forbidden, invalid, invalidEach, notSupported, required } from '../validation/field-errors.ts';
+import { forbidden, invalid, notSupported, required } from '../validation/field-errors.ts';
 import { dns1035Label, dns1123Subdomain } from '../validation/names.ts';
+import { APPROVAL_ANNOTATION, approvalOf } from './approve-group.ts';
 import { hasCondition } from './conditions.ts';
 import { validateStructural } from './validate-structural.ts';
 
 const SCOPES = ['Cluster', 'Namespaced'];
 const CONVERSIONS = ['None', 'Webhook'];
-const PROTECTED = /(^|\.)(k8s|kubernetes)\.io$/;
-const APPROVAL = 'api-approved.kubernetes.io';
 
 /** What is wrong with a CustomResourceDefinition. */
 export function validateDefinition(definition: CustomResourceDefinition): FieldCause[] {
@@ -99,6 +98,9 @@ function validateVersions(versions: readonly CustomResourceDefinitionVersion[]):
   const causes = versions.flatMap(({ schema }, i) =>
     schema?.openAPIV3Schema ? [] : [required(`spec.versions[${i}].schema.openAPIV3Schema`)],
   );
+  // The real server names one place for a schema that all versions share.
+  const shared = versions[0]?.schema?.openAPIV3Schema;
+  const isShared = versions.every(({ schema }) => sameValue(schema?.openAPIV3Schema, shared));
   versions.forEach(({ name, schema, deprecated, deprecationWarning }, i) => {
     const path = `spec.versions[${i}]`;
     const messages = dns1035Label(name);
@@ -107,8 +109,9 @@ function validateVersions(versions: readonly CustomResourceDefinitionVersion[]):
       causes.push(invalid(`${path}.deprecationWarning`, deprecationWarning, 'can only be set for deprecated versions'));
     }
     const root: JSONSchemaProps | undefined = schema?.openAPIV3Schema;
-    if (root) causes.push(...validateStructural(root, `${path}.schema.openAPIV3Schema`));
+    if (root && !isShared) causes.push(...validateStructural(root, `${path}.schema.openAPIV3Schema`));
   });
+  if (shared && isShared) causes.push(...validateStructural(shared, 'spec.validation.openAPIV3Schema'));
   const names = versions.map(({ name }) => name);
   if (new Set(names).size !== names.length)
     causes.push(invalid('spec.versions', versions, 'must contain unique version names'));
@@ -160,17 +163,10 @@ function validateConversion({ spec }: CustomResourceDefinition): FieldCause[] {
   return conversion.webhook.conversionReviewVersions?.length ? [] : [required(`${path}.conversionReviewVersions`)];
 }
 
-function validateApproval({ metadata, spec }: CustomResourceDefinition): FieldCause[] {
-  if (!PROTECTED.test(spec.group)) return [];
-  const value = metadata?.annotations?.[APPROVAL] ?? '';
-  const path = `metadata.annotations[${APPROVAL}]`;
-  if (value === '') {
-    const detail =
-      'protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111';
-    return [required(path, detail)];
-  }
-  if (value.startsWith('unapproved') || URL.canParse(value)) return [];
-  return invalidEach(path, value, [
-    'protected groups must have approval annotation "api-approved.kubernetes.io" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111',
-  ]);
+function validateApproval(definition: CustomResourceDefinition): FieldCause[] {
+  const { reason = '', message = '' } = approvalOf(definition) ?? {};
+  const path = `metadata.annotations[${APPROVAL_ANNOTATION}]`;
+  if (reason === 'MissingAnnotation') return [required(path, message)];
+  if (reason !== 'InvalidAnnotation') return [];
+  return [invalid(path, definition.metadata?.annotations?.[APPROVAL_ANNOTATION] ?? '', message)];
 }

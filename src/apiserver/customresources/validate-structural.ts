@@ -2,6 +2,8 @@ import type { JSONSchemaProps } from '../../kube/generated/types.ts';
 import type { FieldCause } from '../schema/contract.ts';
 import type { StructuralSchema } from '../schema/custom/structural-schema.ts';
 import { forbidden, invalid, required } from '../validation/field-errors.ts';
+import { validateDefault } from './validate-default.ts';
+import { validateExtensions } from './validate-extensions.ts';
 import { validateRuleTexts } from './validate-rule-texts.ts';
 
 type Schema = JSONSchemaProps & Readonly<Record<`x-kubernetes-${string}`, unknown>>;
@@ -9,6 +11,7 @@ type Schema = JSONSchemaProps & Readonly<Record<`x-kubernetes-${string}`, unknow
 interface Place {
   readonly path: string;
   readonly isRoot?: boolean;
+  readonly isItem?: boolean;
   /** The list or map above whose items cannot be told from those before an update. */
   readonly uncorrelatable?: string | undefined;
 }
@@ -22,14 +25,20 @@ export function validateStructural(root: JSONSchemaProps, path: string): FieldCa
   return [...causes, ...validateNode(root as Schema, { path, isRoot: true })];
 }
 
-function validateNode(schema: Schema, { path, isRoot = false, uncorrelatable }: Place): FieldCause[] {
+function validateNode(schema: Schema, { path, isRoot = false, isItem = false, uncorrelatable }: Place): FieldCause[] {
   const causes: FieldCause[] = [];
   const { properties, additionalProperties, items } = schema;
   const untyped =
     schema['x-kubernetes-int-or-string'] === true || schema['x-kubernetes-preserve-unknown-fields'] === true;
   if (!isRoot && !schema.type && !untyped) {
-    causes.push(required(`${path}.type`, 'must not be empty for specified object fields'));
+    const what = isItem ? 'array items' : 'object fields';
+    causes.push(required(`${path}.type`, `must not be empty for specified ${what}`));
   }
+  if (schema.type === 'array' && !items) causes.push(required(`${path}.items`, 'must be specified'));
+  causes.push(
+    ...validateExtensions(schema as StructuralSchema, path),
+    ...validateDefault(schema as StructuralSchema, path),
+  );
   if (properties && additionalProperties !== undefined) {
     causes.push(forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
   }
@@ -54,7 +63,7 @@ function validateNode(schema: Schema, { path, isRoot = false, uncorrelatable }: 
   if (Array.isArray(items)) causes.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
   else if (items && typeof items === 'object') {
     const within = schema['x-kubernetes-list-type'] === 'map' ? uncorrelatable : (uncorrelatable ?? path);
-    causes.push(...validateNode(items as Schema, { path: `${path}.items`, uncorrelatable: within }));
+    causes.push(...validateNode(items as Schema, { path: `${path}.items`, isItem: true, uncorrelatable: within }));
   }
   return [
     ...causes,

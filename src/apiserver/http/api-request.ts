@@ -41,14 +41,17 @@ export type ApiReply = BodyReply | StreamReply | UpgradeReply;
 
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
 
+const NEWLINE = Buffer.from('\n');
+
 /** An answer of ready JSON. */
 export function jsonReply(status: number, ...parts: readonly Buffer[]): BodyReply {
-  return { type: 'body', status, headers: JSON_TYPE, parts };
+  return { type: 'body', status, headers: JSON_TYPE, parts: [...parts, NEWLINE] };
 }
 
 /** An answer of a value, stringified here. */
 export function valueReply(status: number, value: unknown): BodyReply {
-  return jsonReply(status, Buffer.from(JSON.stringify(value)));
+  const body = Buffer.from(`${JSON.stringify(value)}\n`);
+  return { type: 'body', status, headers: JSON_TYPE, parts: [body] };
 }
 
 /** An answer of plain text. */

@@ -63,7 +63,7 @@ export interface ReplyShape {
 export function entryReply(machinery: Machinery, shape: ReplyShape, entry: KeyValue): ApiReply {
   const { resource, media, status } = shape;
   if (media.representation === 'object') return jsonReply(status, wireBytes(entry, resource));
-  const row = { stored: storedObject(entry), served: servedObject(entry, resource) };
+  const row = rowOf(entry, resource);
   return rowReply(machinery, shape, row);
 }
 
@@ -84,6 +84,12 @@ export function rowReply(
     metadata,
   };
   return valueReply(status, printTable(resource.columns, [row], options));
+}
+
+// Columns of built-in kinds are made for the stored version, those of custom ones for the version that has them.
+function rowOf(entry: KeyValue, resource: ServedResource): TableRow {
+  const served = servedObject(entry, resource);
+  return { stored: resource.schema.custom ? served : storedObject(entry), served };
 }
 
 /** GET of a collection. */
@@ -108,7 +114,7 @@ export async function listCollection(
   });
   const metadata = { resourceVersion: String(revision), ...more };
   if (media.representation === 'object') return jsonReply(200, ...listParts(resource, entries, metadata));
-  const rows = entries.map((entry) => ({ stored: storedObject(entry), served: servedObject(entry, resource) }));
+  const rows = entries.map((entry) => rowOf(entry, resource));
   if (media.representation === 'partial') {
     const items = rows.map(({ served }) => partialMetadata(served, media.version));
     const kind = 'PartialObjectMetadataList';

@@ -27,16 +27,36 @@ export function customDefinitions({ group, version, customSchemas }: ServedGroup
 function withTypes(schema: Schema, kind: Schema): Schema {
   const properties = (schema['properties'] as Schema | undefined) ?? {};
   return {
-    ...schema,
+    ...withEmbedded(schema),
     type: 'object',
-    properties: {
-      ...properties,
-      apiVersion: { type: 'string' },
-      kind: { type: 'string' },
-      metadata: { allOf: [reference(`${meta}ObjectMeta`)] },
-    },
+    properties: { ...mapValues(properties), ...typeProperties() },
     'x-kubernetes-group-version-kind': [kind],
   };
+}
+
+const typeProperties = (): Schema => ({
+  apiVersion: { type: 'string' },
+  kind: { type: 'string' },
+  metadata: { allOf: [reference(`${meta}ObjectMeta`)] },
+});
+
+// Whole resources inside of an object have types and metadata too, whatever the definition says of them.
+function withEmbedded(schema: Schema): Schema {
+  const { properties, items, additionalProperties: more } = schema as Record<string, Schema | undefined>;
+  const embedded = schema['x-kubernetes-embedded-resource'] === true;
+  const required = schema['required'] as readonly string[] | undefined;
+  const fields = { ...mapValues(properties ?? {}), ...(embedded ? typeProperties() : {}) };
+  return {
+    ...schema,
+    ...(properties || embedded ? { properties: fields } : {}),
+    ...(embedded ? { required: [...new Set([...(required ?? []), 'apiVersion', 'kind'])] } : {}),
+    ...(items ? { items: withEmbedded(items) } : {}),
+    ...(typeof more === 'object' ? { additionalProperties: withEmbedded(more) } : {}),
+  };
+}
+
+function mapValues(properties: Schema): Schema {
+  return Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, withEmbedded(inner as Schema)]));
 }
 
 function listSchema(item: string, kind: Schema): Schema {

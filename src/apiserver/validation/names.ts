@@ -37,7 +37,7 @@ export const rangeMessage = (low: number, high: number): string => `must be betw
 /** The message with its examples and the expression, as the real server composes it. */
 export function regexMessage(message: string, format: string, ...examples: readonly string[]): string {
   if (examples.length === 0) return `${message} (regex used for validation is '${format}')`;
-  const quoted = examples.map((example) => `'${example}', `).join('or ');
+  const quoted = examples.map((example) => `'${example}', `).join(' or ');
   return `${message} (e.g. ${quoted}regex used for validation is '${format}')`;
 }
 

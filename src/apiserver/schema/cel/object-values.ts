@@ -113,7 +113,8 @@ class ObjectValue extends MapValue {
   find(key: Value): Value | undefined {
     const name = Object.keys(this.#properties).find((property) => (escapeName(property) ?? property) === key);
     const value = name === undefined ? undefined : own(this.raw, name);
-    return value === undefined ? undefined : celValue(value, this.#properties[name!]!);
+    // What is null is as good as absent here.
+    return value === undefined || value === null ? undefined : celValue(value, this.#properties[name!]!);
   }
 
   override equals(other: Value): boolean {

@@ -20,6 +20,7 @@ import { dropNulls, fillDefaults } from './fill-defaults.ts';
 import { hasRules } from './has-rules.ts';
 import { pruneFields } from './prune-fields.ts';
 import { metadataNode, nodeOfSchema, type StructuralSchema } from './structural-schema.ts';
+import { validateEmbedded } from './validate-embedded.ts';
 import { validateLists } from './validate-lists.ts';
 import { validateValue } from './validate-value.ts';
 
@@ -108,11 +109,21 @@ export class CustomKind implements KindSchema {
     };
   }
 
+  /** The object without what this version's schema does not know. */
+  prune<T extends KubeObject>(object: T): T {
+    return this.#prunes ? (pruneFields(this.#schema!, object).value as T) : object;
+  }
+
   validate(object: KubeObject, previous: KubeObject | undefined, warn: (text: string) => void): readonly FieldCause[] {
     const causes = this.#kindCauses(object);
     if (this.#schema === undefined) return causes;
     const [now, before] = [content(object), previous && content(previous)];
-    const found = [...causes, ...validateValue(this.#schema, now, before), ...this.#listCauses(now, before)];
+    const found = [
+      ...causes,
+      ...validateValue(this.#schema, now, before),
+      ...validateEmbedded(this.#schema, now),
+      ...this.#listCauses(now, before),
+    ];
     if (found.some(({ reason }) => blocking.has(reason)))
       return hasRules(this.#schema) ? [...found, notChecked] : found;
     const { causes: broken, warnings } = validateRules(this.#schema, now, before);
