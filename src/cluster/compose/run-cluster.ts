@@ -22,7 +22,9 @@ import { ComponentHealth } from './component-health.ts';
 import { createControlHandlers } from './control-handlers.ts';
 import { createDnsImage } from './dns-image.ts';
 import { issueTokenThrough } from './issue-token.ts';
-import { parseManifests } from './parse-manifests.ts';
+import { createNodeCacheImage } from './node-cache-image.ts';
+import { buildNodeCacheObjects, nodeCacheAddresses } from './node-cache-objects.ts';
+import { type Manifest, parseManifests } from './parse-manifests.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 import { startProxies } from './start-proxies.ts';
 import { startTransport } from './start-transport.ts';
@@ -104,7 +106,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
         network,
         kubelets,
         zone,
-        clusterDNS: plan.clusterDNS,
+        clusterDNS: [...plan.clusterDNS, ...nodeCacheAddresses(plan.families)],
         settled,
         status: () => readStatus({ ...parts, client }),
       }),
@@ -122,9 +124,10 @@ function present<T>(value: T | undefined): T {
 }
 
 function createKubelets(parts: Parts): Kubelets {
-  const { spec, plan, controlPlane, informers, health, zone } = parts;
+  const { spec, controlPlane, informers, health, zone } = parts;
   health.add('kubelets');
   const client = controlPlane.client('kubelet');
+  const dns = { zone, clock: systemClock, random: Math.random, reachable: reachableFrom(parts) };
   return new Kubelets({
     client,
     informers,
@@ -132,14 +135,14 @@ function createKubelets(parts: Parts): Kubelets {
     random: Math.random,
     ...podFolders(spec),
     dns: {
-      clusterDNS: spec.config.dns.replicas > 0 ? plan.clusterDNS : [],
+      clusterDNS: podNameservers(parts),
       clusterDomain: spec.config.dns.domain,
       hostResolvConf: '',
     },
     issueToken: issueTokenThrough(client),
     kubeletVersion: KUBERNETES_VERSION,
     containerRuntimeVersion: `towtank://${towtankVersion()}`,
-    images: [createDnsImage({ zone, clock: systemClock, random: Math.random, reachable: reachableFrom(parts) })],
+    images: [createDnsImage(dns), createNodeCacheImage(dns)],
     onError: (error) => health.failed('kubelets', error, true),
   });
 }
@@ -154,6 +157,13 @@ function podFolders({ tier, paths }: StartSpec): { readonly stateDir: string; re
 export function resolverOf({ config }: Pick<StartSpec, 'config'>, { clusterDNS }: AddressPlan): ClusterResolver {
   const { domain } = config.dns;
   return { nameservers: clusterDNS, search: [`default.svc.${domain}`, `svc.${domain}`, domain] };
+}
+
+// What kubelets write into the resolv.conf of pods.
+function podNameservers({ spec, plan }: Parts): readonly string[] {
+  const { replicas, nodeLocalDNS } = spec.config.dns;
+  if (nodeLocalDNS) return nodeCacheAddresses(plan.families);
+  return replicas > 0 ? plan.clusterDNS : [];
 }
 
 // Networks of this sandbox; there is no way to others.
@@ -215,12 +225,12 @@ async function registerNodes({ plan, network }: Parts, kubelets: Kubelets): Prom
   );
 }
 
-function manifestsOf(
-  { config }: StartSpec,
-  { clusterDNS, families }: AddressPlan,
-): ReturnType<typeof buildSystemObjects> {
-  const { replicas, domain } = config.dns;
-  return replicas === 0 ? [] : buildSystemObjects({ domain, clusterDNS, families, replicas });
+function manifestsOf({ config }: StartSpec, { clusterDNS, families }: AddressPlan): readonly Manifest[] {
+  const { replicas, domain, nodeLocalDNS } = config.dns;
+  if (replicas === 0) return [];
+  const system = buildSystemObjects({ domain, clusterDNS, families, replicas });
+  const addresses = nodeCacheAddresses(families);
+  return nodeLocalDNS ? [...system, ...buildNodeCacheObjects({ domain, families, addresses })] : system;
 }
 
 // Ready means: every proxy has written its rules once, and names resolve.
@@ -230,6 +240,8 @@ async function untilReady(
 ): Promise<void> {
   await Promise.race([health.failure, Promise.all([...proxies.values()].map(({ synced }) => synced))]);
   if (spec.config.dns.replicas === 0) return;
-  const coredns = { namespace: 'kube-system', name: 'coredns', for: 'Available', timeoutMs: DNS_TIMEOUT_MS };
-  await waitFor(controlPlane.client('towtank'), resources.deployments, coredns);
+  const client = controlPlane.client('towtank');
+  const wanted = { namespace: 'kube-system', for: 'Available', timeoutMs: DNS_TIMEOUT_MS };
+  await waitFor(client, resources.deployments, { ...wanted, name: 'coredns' });
+  if (spec.config.dns.nodeLocalDNS) await waitFor(client, resources.daemonSets, { ...wanted, name: 'node-local-dns' });
 }

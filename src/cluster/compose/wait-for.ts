@@ -19,6 +19,9 @@ interface Conditioned extends KubeObject {
       readonly reason?: string;
     }[];
     readonly loadBalancer?: { readonly ingress?: readonly unknown[] };
+    /** Of a DaemonSet, which has no conditions. */
+    readonly desiredNumberScheduled?: number;
+    readonly numberReady?: number;
   };
 }
 
@@ -29,6 +32,9 @@ export function holds(object: KubeObject | undefined, what: string): boolean {
   const { status } = object as Conditioned;
   if (what === 'exists') return true;
   if (what === 'address') return (status?.loadBalancer?.ingress?.length ?? 0) > 0;
+  if (what === 'Available' && status?.desiredNumberScheduled !== undefined) {
+    return status.desiredNumberScheduled > 0 && (status.numberReady ?? 0) >= status.desiredNumberScheduled;
+  }
   return status?.conditions?.some((condition) => condition.type === what && condition.status === 'True') ?? false;
 }
 

@@ -27,7 +27,12 @@ export interface ClusterConfig {
     readonly loadBalancerCIDRs: Readonly<Record<IPFamily, string>>;
   };
   readonly proxy: { readonly balancing: Balancing; readonly iptablesBackend: 'auto' | 'nft' | 'legacy' };
-  readonly dns: { readonly replicas: number; readonly domain: string };
+  readonly dns: {
+    readonly replicas: number;
+    readonly domain: string;
+    /** A cache on every node, which pods ask instead of kube-dns. */
+    readonly nodeLocalDNS: boolean;
+  };
   /** Port on 127.0.0.1 of the host; 0 lets the kernel choose. */
   readonly api: { readonly port: number };
 }

@@ -69,6 +69,12 @@ export class FieldReader {
     return this.value as number;
   }
 
+  flag(fallback: boolean): boolean {
+    if (this.absent) return fallback;
+    if (typeof this.value !== 'boolean') throw this.fail('must be true or false');
+    return this.value;
+  }
+
   oneOf<K extends string>(choices: readonly K[], fallback: K): K {
     if (this.absent) return fallback;
     if (!choices.includes(this.value as K)) throw this.fail(`must be one of ${choices.join(', ')}`);

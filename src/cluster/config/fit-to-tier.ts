@@ -8,8 +8,9 @@ import { type ClusterConfig, NETWORK_DEFAULTS } from './cluster-config.ts';
  */
 export function fitToTier(config: ClusterConfig, tier: Tier): ClusterConfig {
   if (tier === 'full') return config;
-  const { network, nodes } = config;
+  const { network, nodes, dns } = config;
   if (network.cni !== 'ptp') throw refusal(tier, `cni ${network.cni}`, 'pods have no links of their own');
+  if (dns.nodeLocalDNS) throw refusal(tier, 'nodeLocalDNS', 'nodes have no addresses of their own');
   if (new Set(nodes.map(({ proxyMode }) => proxyMode)).size > 1)
     throw refusal(tier, 'a proxyMode for each node', 'one kube-proxy serves all nodes');
   if (network.ipFamilies === NETWORK_DEFAULTS.ipFamilies)

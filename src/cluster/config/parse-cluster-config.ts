@@ -55,7 +55,6 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
   const fields = spec.fields(['nodes', 'network', 'proxy', 'dns', 'api']);
   const proxy = fields.proxy.fields(['mode', 'balancing', 'iptablesBackend']);
   const mode = overrides.proxyMode ?? proxy.mode.oneOf(PROXY_MODES, 'iptables');
-  const dns = fields.dns.fields(['replicas', 'domain']);
   return {
     name: checkName(overrides.name ?? metadata.fields(['name']).name.string('towtank'), metadata),
     nodes: readNodes(fields.nodes, mode, overrides),
@@ -64,7 +63,7 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
       balancing: overrides.balancing ?? proxy.balancing.oneOf(BALANCINGS, 'random'),
       iptablesBackend: proxy.iptablesBackend.oneOf(['auto', 'nft', 'legacy'], 'auto'),
     },
-    dns: { replicas: dns.replicas.integer(2, 0, 10), domain: dns.domain.string('cluster.local', checkDomain) },
+    dns: readDns(fields.dns),
     api: { port: overrides.apiPort ?? fields.api.fields(['port']).port.integer(0, 0, 65535) },
   };
 }
@@ -72,6 +71,17 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
 function checkName(name: string, field: FieldReader): string {
   if (NAME.test(name)) return name;
   throw field.fail(`the cluster name "${name}" must be 1 to 40 lower case letters, digits and '-', as a DNS label`);
+}
+
+function readDns(field: FieldReader): ClusterConfig['dns'] {
+  const { replicas, domain, nodeLocalDNS } = field.fields(['replicas', 'domain', 'nodeLocalDNS']);
+  const dns = {
+    replicas: replicas.integer(2, 0, 10),
+    domain: domain.string('cluster.local', checkDomain),
+    nodeLocalDNS: nodeLocalDNS.flag(false),
+  };
+  if (dns.nodeLocalDNS && dns.replicas === 0) throw nodeLocalDNS.fail('needs spec.dns.replicas of at least 1');
+  return dns;
 }
 
 function checkDomain(domain: string): string | undefined {

@@ -38,6 +38,8 @@ describe('bad input on the command line', () => {
     ['spec: {nodez: 3}', 'spec.nodez: unknown field; known here: nodes, network, proxy, dns, api'],
     ['spec: [', 'cluster.yaml: '],
     ['kind: Pod', 'kind: must be one of Cluster'],
+    ['spec: {dns: {nodeLocalDNS: maybe}}', 'spec.dns.nodeLocalDNS: must be true or false'],
+    ['spec: {dns: {nodeLocalDNS: true, replicas: 0}}', 'spec.dns.nodeLocalDNS: needs spec.dns.replicas of at least 1'],
   ])('cluster.yaml %j is refused by field', (text, message) => {
     const { exitCode, stderr } = towtank('up', '-f', file('cluster.yaml', text));
     expect(stderr).toContain(message);
