@@ -15,7 +15,7 @@ import { startJobController } from './job/job-controller.ts';
 import { startTTLAfterFinishedController } from './job/ttl-after-finished-controller.ts';
 import { startKubernetesServiceController } from './kubernetes-service/kubernetes-service-controller.ts';
 import { startLoadBalancerController } from './load-balancer/load-balancer-controller.ts';
-import type { ControllerContext, ControllerFailure } from './loop/controller-context.ts';
+import type { ControllerContext, ControllerFailure, Worker } from './loop/controller-context.ts';
 import { createSharedIndexes } from './loop/shared-indexes.ts';
 import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeIPAMController } from './node-ipam/node-ipam-controller.ts';
@@ -41,10 +41,12 @@ export interface ControllersOptions {
  * Starts all controllers; resolves when the first lists are in. Rejects with UserError for address ranges that cannot be used,
  * and with what the client says when it cannot write.
  */
-export async function startControllers(options: ControllersOptions): Promise<AsyncDisposable> {
+export async function startControllers(options: ControllersOptions): Promise<AsyncDisposable & Worker> {
   const { client, informers, clock, config } = options;
   const ready = Promise.withResolvers<void>();
-  const context: ControllerContext = { ...options, indexes: createSharedIndexes(informers), synced: ready.promise };
+  const workers = new Set<Worker>();
+  const indexes = createSharedIndexes(informers);
+  const context: ControllerContext = { ...options, indexes, synced: ready.promise, workers };
   const running = controllersOf(config).map((start) => start(context));
   const stop = (): void => {
     for (const controller of running) controller[Symbol.dispose]();
@@ -57,7 +59,12 @@ export async function startControllers(options: ControllersOptions): Promise<Asy
     throw error;
   }
   ready.resolve();
-  return { [Symbol.asyncDispose]: async () => stop() };
+  return {
+    get isIdle() {
+      return [...workers].every(({ isIdle }) => isIdle);
+    },
+    [Symbol.asyncDispose]: async () => stop(),
+  };
 }
 
 type Start = (context: ControllerContext) => Disposable;

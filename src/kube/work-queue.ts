@@ -33,6 +33,11 @@ export class WorkQueue implements Disposable {
     return this.#waiting.size + this.#running.size + this.#again.size;
   }
 
+  /** True when a key that was rejected waits for so long or less until it is tried again. */
+  retriesWithin(ms: number): boolean {
+    return [...this.#failures.values()].some((failures) => this.#backoff(failures - 1) <= ms);
+  }
+
   add(key: string): void {
     if (this.#closed) return;
     if (this.#running.has(key)) this.#again.add(key);
@@ -72,6 +77,10 @@ export class WorkQueue implements Disposable {
     });
   }
 
+  #backoff(failures: number): number {
+    return Math.min(this.#options.backoffMs * 2 ** failures, this.#options.maxBackoffMs);
+  }
+
   async #run(key: string): Promise<void> {
     try {
       await this.#options.reconcile(key);
@@ -80,7 +89,7 @@ export class WorkQueue implements Disposable {
       const failures = this.#failures.get(key) ?? 0;
       this.#failures.set(key, failures + 1);
       if (!this.#closed) this.#options.onError(key, error);
-      this.addAfter(key, Math.min(this.#options.backoffMs * 2 ** failures, this.#options.maxBackoffMs));
+      this.addAfter(key, this.#backoff(failures));
     } finally {
       this.#running.delete(key);
       if (this.#again.delete(key) && !this.#closed) this.#waiting.add(key);

@@ -1,4 +1,4 @@
-import type { ControllerContext, ControllerFailure } from '../../src/controllers/loop/controller-context.ts';
+import type { ControllerContext, ControllerFailure, Worker } from '../../src/controllers/loop/controller-context.ts';
 import { createSharedIndexes } from '../../src/controllers/loop/shared-indexes.ts';
 import type { Pod } from '../../src/kube/generated/types.ts';
 import { SharedInformers } from '../../src/kube/informers.ts';
@@ -14,6 +14,7 @@ export class ControllerHarness implements Disposable {
   readonly client = new FakeKubeClient(this.clock);
   readonly informers = new SharedInformers(this.client, this.clock);
   readonly failures: ControllerFailure[] = [];
+  readonly workers = new Set<Worker>();
   readonly #running: Disposable[] = [];
 
   /** Starts controllers and resolves when they have nothing left to do. */
@@ -27,6 +28,7 @@ export class ControllerHarness implements Disposable {
       random: seededRandom(),
       onError: (failure) => this.failures.push(failure),
       synced: ready.promise,
+      workers: this.workers,
     };
     for (const controller of controllers) this.#running.push(controller(context));
     await this.informers.start();

@@ -1,4 +1,5 @@
 import { join } from 'node:path/posix';
+import type { Worker } from '../../controllers/loop/controller-context.ts';
 import { startControllers } from '../../controllers/start-controllers.ts';
 import { ClusterZone } from '../../dns/zone/cluster-zone.ts';
 import { TowtankError } from '../../errors/towtank-error.ts';
@@ -83,7 +84,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
 
   const transport = await startTransport(plan, health);
   if (transport !== undefined) stack.use(transport);
-  const [proxies] = await Promise.all([startNodeProxies(parts, transport), startBrains(parts, stack)]);
+  const [proxies, controllers] = await Promise.all([startNodeProxies(parts, transport), startBrains(parts, stack)]);
   for (const proxy of proxies.values()) stack.use(proxy);
   announceLoadBalancers(informers, network.nodes);
   await registerNodes(parts, kubelets);
@@ -96,7 +97,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   await controlPlane.listen();
   writeWhole(spec.paths.kubeconfig, controlPlane.kubeconfig);
   await applied;
-  const settled = (): Promise<void> => untilSettled(controlPlane, [...proxies.values()]);
+  const settled = (): Promise<void> => untilSettled(controlPlane, { controllers, proxies: [...proxies.values()] });
   stack.use(
     await listenControl(
       spec.paths.socket,
@@ -193,7 +194,7 @@ function startNodeProxies(
 async function startBrains(
   { plan, controlPlane, informers, health }: Parts,
   stack: AsyncDisposableStack,
-): Promise<void> {
+): Promise<Worker> {
   const common = { informers, clock: systemClock, random: Math.random };
   const { caCertificate, servedKinds } = controlPlane;
   health.add('controllers');
@@ -214,6 +215,7 @@ async function startBrains(
   ]);
   stack.use(controllers);
   stack.use(scheduler);
+  return controllers;
 }
 
 async function registerNodes({ plan, network }: Parts, kubelets: Kubelets): Promise<void> {

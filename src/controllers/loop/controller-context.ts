@@ -12,6 +12,12 @@ export interface ControllerFailure {
   readonly error: unknown;
 }
 
+/** Something that works on its own account. */
+export interface Worker {
+  /** True when it has nothing to do, nor will have soon without a change. */
+  readonly isIdle: boolean;
+}
+
 /** What every controller works with. */
 export interface ControllerContext {
   readonly client: KubeClient;
@@ -22,4 +28,6 @@ export interface ControllerContext {
   readonly onError: (failure: ControllerFailure) => void;
   /** Resolves when all informers have their first list: before that nothing is decided. */
   readonly synced: Promise<void>;
+  /** Every loop joins, so that one can wait until all have done their work. */
+  readonly workers: Set<Worker>;
 }

@@ -3,7 +3,7 @@ import type { Informer } from '../../kube/informer.ts';
 import type { KubeObject } from '../../kube/resources.ts';
 import { ApiStatusError, isReason } from '../../kube/status.ts';
 import { WorkQueue } from '../../kube/work-queue.ts';
-import type { ControllerContext } from './controller-context.ts';
+import type { ControllerContext, Worker } from './controller-context.ts';
 import { WriteFence } from './write-fence.ts';
 
 export interface ControllerLoopOptions {
@@ -29,15 +29,24 @@ const LONGEST_PAUSE_MS = 400;
 const QUIET_MS = 25;
 // Work so short is not paced: a small Service's endpoints follow each change at once.
 const SHORT_MS = 4;
+// What is put off by less than this is work at hand; the rest is for a later day.
+const SOON_MS = 1000;
+
+interface Timer {
+  readonly at: number;
+  readonly handle: Disposable;
+  /** Set because the key had to wait, not because it asked to. */
+  readonly isHold: boolean;
+}
 
 /** The one loop that all controllers share: keys in from informers, one reconcile for each at a time, retries with backoff. */
-export class ControllerLoop implements Disposable {
+export class ControllerLoop implements Worker, Disposable {
   readonly fence = new WriteFence();
   readonly recorder: EventRecorder;
   readonly #context: ControllerContext;
   readonly #options: ControllerLoopOptions;
   readonly #queue: WorkQueue;
-  readonly #timers = new Map<string, { readonly at: number; readonly handle: Disposable }>();
+  readonly #timers = new Map<string, Timer>();
   readonly #races = new Map<string, number>();
   #runs = { since: 0, ofKey: new Map<string, number>() };
   /** When a key may be reconciled again, and when it last was asked for. */
@@ -57,6 +66,7 @@ export class ControllerLoop implements Disposable {
       reconcile: (key) => this.#reconcile(key),
       onError: (key, error) => this.#failed(key, error),
     });
+    context.workers.add(this);
   }
 
   /** Queues keys for every change of the informer's objects; `keysOf` sees the state before and the state after. */
@@ -69,6 +79,12 @@ export class ControllerLoop implements Disposable {
     return this;
   }
 
+  get isIdle(): boolean {
+    if (this.#queue.depth > 0 || this.#queue.retriesWithin(SOON_MS)) return false;
+    const soon = this.#context.clock.now() + SOON_MS;
+    return [...this.#timers.values()].every(({ at }) => at > soon);
+  }
+
   enqueue(key: string): void {
     const pause = this.#pauses.get(key);
     if (pause !== undefined) pause.asked = this.#context.clock.now();
@@ -77,6 +93,10 @@ export class ControllerLoop implements Disposable {
 
   /** Queues the key after `ms`, unless it is to be queued earlier anyhow. */
   enqueueAfter(key: string, ms: number): void {
+    this.#schedule(key, ms, false);
+  }
+
+  #schedule(key: string, ms: number, isHold: boolean): void {
     if (this.#closed) return;
     const at = this.#context.clock.now() + Math.max(0, ms);
     const waiting = this.#timers.get(key);
@@ -86,7 +106,7 @@ export class ControllerLoop implements Disposable {
       this.#timers.delete(key);
       this.#queue.add(key);
     });
-    this.#timers.set(key, { at, handle });
+    this.#timers.set(key, { at, handle, isHold });
   }
 
   /**
@@ -113,6 +133,7 @@ export class ControllerLoop implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
+    this.#context.workers.delete(this);
     for (const { handle } of this.#timers.values()) handle[Symbol.dispose]();
     this.#timers.clear();
     this.#queue[Symbol.dispose]();
@@ -123,10 +144,11 @@ export class ControllerLoop implements Disposable {
     await this.#context.synced;
     if (this.#closed) return;
     // What was written comes back as an event that queues the key; the timer is for a watch that was lost meanwhile.
-    if (!this.fence.isClear(key)) return this.enqueueAfter(key, FENCE_RECHECK_MS);
-    if (this.#isHot(key)) return this.enqueueAfter(key, HOT_PAUSE_MS);
+    if (!this.fence.isClear(key)) return this.#schedule(key, FENCE_RECHECK_MS, true);
+    if (this.#isHot(key)) return this.#schedule(key, HOT_PAUSE_MS, true);
     const pause = this.#pauseOf(key);
-    if (pause > 0) return this.enqueueAfter(key, pause);
+    if (pause > 0) return this.#schedule(key, pause, true);
+    this.#release(key);
     this.#pauses.delete(key);
     try {
       await this.#options.reconcile(key);
@@ -134,6 +156,14 @@ export class ControllerLoop implements Disposable {
     } catch (error) {
       if (!isNamespaceTerminating(error)) throw error;
     }
+  }
+
+  // It may go on: what it waited for came before the time was up.
+  #release(key: string): void {
+    const timer = this.#timers.get(key);
+    if (timer?.isHold !== true) return;
+    timer.handle[Symbol.dispose]();
+    this.#timers.delete(key);
   }
 
   #pace(key: string, start: number): void {

@@ -75,6 +75,26 @@ describe('controller loop', () => {
     ]);
   });
 
+  test('is idle when all is done, and not while it waits for a retry or for the time that it set itself', async () => {
+    let left = 2;
+    using world = await run(async (key, loop) => {
+      left--;
+      if (left === 1) throw new ApiStatusError('Conflict', 'stale');
+      if (left === 0) loop.enqueueAfter(key, 500);
+      else loop.enqueueAfter(key, 60_000);
+    });
+    const { client, clock, workers } = world.harness;
+    const idle = () => [...workers].every(({ isIdle }) => isIdle);
+    expect(idle()).toBe(true);
+    client.put(resources.pods, buildPod());
+    await world.harness.settle();
+    expect([left, idle()]).toEqual([1, false]);
+    await clock.step(100);
+    expect([left, idle()]).toEqual([0, false]);
+    await clock.step(1000);
+    expect([left, idle()]).toEqual([-1, true]);
+  });
+
   test('a race that does not end is told', async () => {
     using world = await run(async () => {
       throw new ApiStatusError('Conflict', 'stale');
