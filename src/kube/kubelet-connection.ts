@@ -1,5 +1,6 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { Pod } from './generated/types.ts';
+import type { NodeRequest, NodeResponse } from './node-proxy.ts';
 
 /** What `kubectl logs` may ask for, as PodLogOptions. */
 export interface LogOptions {
@@ -64,4 +65,6 @@ export interface KubeletConnection {
   attach(pod: Pod, container: string, streams: ProcessStreams): Promise<ExitStatus>;
   /** A connection to this port on the pod's own loopback; rejects when nothing listens there. */
   portForward(pod: Pod, port: number): Promise<Duplex>;
+  /** The HTTP interface of a node's kubelet (`nodes/NAME/proxy/...`); rejects with ApiStatusError when there is no such node. */
+  request?(node: string, request: NodeRequest): Promise<NodeResponse>;
 }

@@ -16,8 +16,6 @@ export interface NodeResponse {
 
 /** How the API server reaches into the cluster's network for the proxy subresources of nodes, pods and Services. */
 export interface NodeProxy {
-  /** The kubelet's own HTTP interface (`nodes/NAME/proxy/...`); rejects with ApiStatusError when the node is not there. */
-  request(node: string, request: NodeRequest): Promise<NodeResponse>;
-  /** A TCP connection to a pod or endpoint address, from where the API server stands. */
+  /** A TCP connection to a pod, a node or an endpoint address, from where the API server stands. */
   connect(address: string, port: number): Promise<Duplex>;
 }

@@ -7,6 +7,7 @@ import { authenticate } from '../access/authenticate.ts';
 import { actingCaller } from '../access/impersonate.ts';
 import { badRequest } from '../machinery/errors.ts';
 import type { Caller } from '../machinery/strategy.ts';
+import { isProxied } from '../proxying/proxy-path.ts';
 import type { ServerParts } from '../server-parts.ts';
 import type { ApiReply, ApiRequest } from './api-request.ts';
 import { createHttpFront, type HttpFront } from './http-server.ts';
@@ -22,6 +23,7 @@ export function createFront(parts: ServerParts): Promise<HttpFront> {
   const front = new ApiFront(parts);
   return createHttpFront({
     handle: (raw, response, body) => front.handle(raw, response, body),
+    streams: ({ url = '' }) => isProxied(url),
     upgrade: (raw, socket, head) => void front.upgrade(raw, socket, head),
   });
 }
@@ -84,7 +86,7 @@ class ApiFront {
     try {
       const request = this.#admit(raw, body, warnings, audited);
       const info = audited.info!;
-      const longRunning = info.verb === 'watch' || raw.headers.upgrade !== undefined;
+      const longRunning = info.verb === 'watch' || raw.headers.upgrade !== undefined || isProxied(request.path);
       const run = (): Promise<ApiReply> => this.#routes(info, request);
       return { reply: await (longRunning ? run() : this.#inFlight.run(run)), warnings };
     } catch (error) {

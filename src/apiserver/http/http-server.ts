@@ -22,6 +22,8 @@ export interface TlsOptions {
 export interface ServerHooks {
   /** Answers a request whose body has been read. Must not reject. */
   readonly handle: (request: IncomingMessage, response: ServerResponse, body: Buffer) => Promise<void>;
+  /** True when the body is not read before `handle`, which reads it as it comes. */
+  readonly streams: (request: IncomingMessage) => boolean;
   /** Takes over an upgraded connection. */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
@@ -63,7 +65,10 @@ export async function createHttpFront(hooks: ServerHooks): Promise<HttpFront> {
     },
   });
   await app.ready();
-  const listener: RequestListener = (request, response) => app.routing(request, response);
+  const listener: RequestListener = (request, response) => {
+    if (hooks.streams(request)) void hooks.handle(request, response, NO_BODY);
+    else app.routing(request, response);
+  };
   return {
     secure: (tls) =>
       prepared(createSecureServer({ ...tls, requestCert: true, rejectUnauthorized: false }, listener), hooks),

@@ -14,7 +14,7 @@ import {
   scaleHandler,
 } from '../subresources/object-subresources.ts';
 import { workloadScale } from '../subresources/scale.ts';
-import type { SubresourceHandlers } from '../subresources/subresource-hooks.ts';
+import type { SubresourceHandler, SubresourceHandlers } from '../subresources/subresource-hooks.ts';
 import { tokenHandler } from '../subresources/token.ts';
 import { type ApiReply, type ApiRequest, valueReply } from './api-request.ts';
 import { type DispatchOptions, dispatchResource, pageNotFound } from './dispatch.ts';
@@ -47,8 +47,15 @@ export function createRoutes(parts: ServerParts): Routes {
   };
 }
 
-function subresourceHandlers({ kubelet, tokens, custom }: ServerParts): SubresourceHandlers {
+function subresourceHandlers({ kubelet, proxy, tokens, custom }: ServerParts): SubresourceHandlers {
+  const proxied: SubresourceHandler = async (request) => {
+    const { proxyHandler } = await import('../proxying/proxy-handler.ts');
+    return proxyHandler({ proxy, kubelet })(request);
+  };
   return {
+    '/pods/proxy': proxied,
+    '/services/proxy': proxied,
+    '/nodes/proxy': proxied,
     '/pods/eviction': evictionHandler,
     '/pods/binding': bindingHandler,
     '/serviceaccounts/token': tokenHandler(tokens),

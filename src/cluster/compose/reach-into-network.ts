@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { connectTcp } from '../../kernel/sockets.ts';
 import type { NodeProxy } from '../../kube/node-proxy.ts';
-import { ApiStatusError } from '../../kube/status.ts';
 
 /** How the API server reaches pods and endpoints for the proxy subresources: from the fabric, where it stands. */
 export function reachFrom(netns: NetworkNamespace): NodeProxy {
@@ -11,9 +10,6 @@ export function reachFrom(netns: NetworkNamespace): NodeProxy {
       const socket = connectTcp(netns, { host, port });
       await once(socket, 'connect');
       return socket;
-    },
-    request: async (node) => {
-      throw new ApiStatusError('ServiceUnavailable', `the kubelet of node ${node} has no HTTP interface in towtank`);
     },
   };
 }

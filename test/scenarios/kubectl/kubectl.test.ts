@@ -24,6 +24,32 @@ spec:
       containers: [{name: web, image: agnhost, args: [netexec, --http-port=8080], ports: [{containerPort: 8080}]}]
 `;
 
+const DEFINITION = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.tow.example.com}
+spec:
+  group: tow.example.com
+  scope: Namespaced
+  names: {plural: boats, kind: Boat}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    additionalPrinterColumns: [{name: Crew, type: integer, jsonPath: .spec.crew}]
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties: {spec: {type: object, properties: {crew: {type: integer, default: 2}}}}
+`;
+
+const BOAT = `
+apiVersion: tow.example.com/v1
+kind: Boat
+metadata: {name: one}
+spec: {}
+`;
+
 describe.skipIf(binaries.length === 0)('real kubectl [needs kubectl on the PATH, or KUBECTL=path:path]', () => {
   describe.each(binaries)('%s', (kubectl) => {
     let cluster: Cluster;
@@ -56,6 +82,24 @@ describe.skipIf(binaries.length === 0)('real kubectl [needs kubectl on the PATH,
       const nodePort = run('get', 'service', 'web', '-o', 'jsonpath={.spec.ports[0].nodePort}');
       await cluster.settled();
       expect((await cluster.outside.fetch(`http://172.18.0.2:${nodePort}/hostname`)).body).toMatch(/^web-/);
+    });
+
+    it('reaches Services, pods and kubelets through the API server', () => {
+      const raw = (path: string): string => run('get', '--raw', path);
+      expect(raw('/api/v1/namespaces/default/services/web:80/proxy/hostname')).toMatch(/^web-/);
+      const pod = run('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}');
+      expect(raw(`/api/v1/namespaces/default/pods/${pod}:8080/proxy/hostname`)).toBe(pod);
+      expect(raw('/api/v1/nodes/node-1/proxy/healthz')).toBe('ok');
+    });
+
+    it('defines a kind, and keeps its objects valid', () => {
+      writeFileSync(join(folder, 'definition.yaml'), DEFINITION);
+      writeFileSync(join(folder, 'boat.yaml'), BOAT);
+      expect(run('apply', '-f', join(folder, 'definition.yaml'))).toContain('created');
+      run('wait', '--for=condition=Established', 'crd/boats.tow.example.com', '--timeout=20s');
+      expect(run('apply', '-f', join(folder, 'boat.yaml'))).toContain('boat.tow.example.com/one created');
+      expect(run('get', 'boats')).toMatch(/NAME +CREW\none +2/);
+      run('delete', 'crd', 'boats.tow.example.com', '--timeout=20s');
     });
 
     it('scales it', () => {
