@@ -5,6 +5,19 @@ root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 npm_packages_present || install_npm_packages
 find_node || exit 2
 ensure_programs
-PATH="$(dirname -- "$node"):$PATH"
+
+# Peers that only tests speak with are unpacked beside the npm packages, not installed: this machine is not changed for them.
+# Where they cannot be had their tests are skipped, and say so.
+peers=$root/node_modules/.cache/towtank-peers
+download() (cd "$peers" && timeout 60 apt-get download -qq "$1" && dpkg-deb -x "$1"_*.deb . && rm -f "$1"_*.deb) >/dev/null 2>&1
+for peer in kubectl:kubernetes-client etcd:etcd-server; do
+  command -v "${peer%%:*}" >/dev/null 2>&1 || [ -x "$peers/usr/bin/${peer%%:*}" ] && continue
+  command -v apt-get >/dev/null 2>&1 && mkdir -p "$peers" 2>/dev/null || continue
+  say "fetching ${peer%%:*} for the tests"
+  download "${peer#*:}" || { [ "$(id -u)" = 0 ] && timeout 60 apt-get update -qq >/dev/null 2>&1 && download "${peer#*:}"; } ||
+    say "${peer%%:*} cannot be had here: its tests are skipped"
+done
+
+PATH="$(dirname -- "$node"):$PATH:$peers/usr/bin"
 export PATH
 exec "$node" --disable-warning=ExperimentalWarning "$root/scripts/test.ts" "$@"

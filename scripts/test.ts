@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { SuiteCount } from './count-reporter.ts';
 
 const root = new URL('..', import.meta.url).pathname.replace(/\/$/, '');
@@ -98,7 +98,7 @@ if (isRoot) {
     XDG_STATE_HOME: join(home, 'state'),
     TOWTANK_STATE_DIR: '',
     USER: 'nobody',
-    PATH: [dirname(nodeIn(folder)), ...(process.env['PATH'] ?? '').split(':').slice(1)].join(':'),
+    PATH: (process.env['PATH'] ?? '').replaceAll(`${root}/`, `${folder}/`),
     TOWTANK_TEST_SUMMARY: join(home, 'summary'),
   };
   for (const name of ['kernel', 'scenarios'] as const) {

@@ -51,7 +51,7 @@ spec: {}
 `;
 
 describe.skipIf(binaries.length === 0)('real kubectl [needs kubectl on the PATH, or KUBECTL=path:path]', () => {
-  describe.each(binaries)('%s', (kubectl) => {
+  describe.each(binaries.length > 0 ? binaries : ['kubectl'])('%s', (kubectl) => {
     let cluster: Cluster;
     beforeAll(async () => {
       cluster = await createCluster({ nodes: 2, stateRoot: folder });
