@@ -10,6 +10,7 @@ const bundle = await rolldown({
     cli: 'src/cli/main.ts',
     index: 'src/index.ts',
     supervisor: 'src/cluster/supervisor.ts',
+    'writer-thread': 'src/store/sqlite/writer-thread.ts',
     inside: 'src/kernel/doctor/inside.ts',
   },
   platform: 'node',

@@ -7,6 +7,7 @@ import { addInfoCommands } from './commands/info-commands.ts';
 import { addOfflineCommands } from './commands/offline-commands.ts';
 import { addProxyCommand } from './commands/proxy-command.ts';
 import { addRunCommands } from './commands/run-commands.ts';
+import { addSnapshotCommands } from './commands/snapshot-commands.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The whole command line. Actions load what they need only when they run, so that `--help` stays quick. */
@@ -28,6 +29,7 @@ export function buildProgram(outcome: Outcome): Command {
   addClusterCommands(program, outcome);
   addRunCommands(program, outcome);
   addInfoCommands(program, outcome);
+  addSnapshotCommands(program);
   addOfflineCommands(program);
   addProxyCommand(program);
   addDnsCommands(program, outcome);

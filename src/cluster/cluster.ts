@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
 import { UserError } from '../errors/towtank-error.ts';
 import { killSandbox } from '../kernel/sandbox.ts';
@@ -14,8 +13,16 @@ import type {
   FetchResponse,
   Target,
 } from './control/protocol.ts';
+import { isKept } from './kept-cluster.ts';
 import { type LaunchedCluster, type LaunchOptions, launchCluster } from './launch-cluster.ts';
-import { type ClusterPaths, type ClusterRecord, clusterPaths, findRunning, stateDir } from './state-folder.ts';
+import {
+  type ClusterPaths,
+  type ClusterRecord,
+  clusterPaths,
+  findRunning,
+  removeCluster,
+  stateDir,
+} from './state-folder.ts';
 import type { Tier } from './tiers.ts';
 
 export interface ExecResult {
@@ -183,10 +190,25 @@ export class Cluster implements AsyncDisposable {
     return new Place(this.#control, target);
   }
 
-  /** Takes the cluster down: one kill, and the kernel removes the rest. Taking down what is gone succeeds. */
-  async down(): Promise<void> {
+  /**
+   * Takes the cluster down: one kill, and the kernel removes the rest. Taking down what is gone succeeds. With `keep` its store
+   * stays, and the next start of that name goes on with it; throws ERR_USAGE when the store is in memory.
+   */
+  async down({ keep = false }: { readonly keep?: boolean } = {}): Promise<void> {
+    if (keep && this.#record.engine === 'memory') {
+      throw new UserError({
+        code: 'ERR_USAGE',
+        message: `cluster ${this.name} has its store in memory: there is nothing to keep`,
+        hint: 'towtank snapshot save FILE keeps its objects',
+      });
+    }
     await killSandbox(this.#record);
-    rmSync(this.paths.folder, { recursive: true, force: true });
+    removeCluster(this.paths, keep);
+  }
+
+  /** Everything that the cluster's store holds, as the bytes of a snapshot file. */
+  snapshot(): Promise<AsyncIterable<Buffer>> {
+    return this.#control.download('/snapshot');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -222,6 +244,6 @@ export function findCluster(name: string, root = stateDir()): Cluster {
   throw new UserError({
     code: 'ERR_CLUSTER_NOT_FOUND',
     message: `no cluster named ${name} is running`,
-    hint: `start it with: towtank up${name === 'towtank' ? '' : ` --name ${name}`}`,
+    hint: `${isKept(name, root) ? 'its objects are kept; go on' : 'start it'} with: towtank up${name === 'towtank' ? '' : ` --name ${name}`}`,
   });
 }

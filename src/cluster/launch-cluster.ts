@@ -1,9 +1,10 @@
-import { closeSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { hasCode, TowtankError, UserError } from '../errors/towtank-error.ts';
+import { type HostSocket, openHostSockets } from '../kernel/host-sockets.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { launchSandbox, type SandboxProcess } from '../kernel/sandbox.ts';
 import { listenTcp, localPort } from '../kernel/sockets.ts';
@@ -12,6 +13,7 @@ import type { ClusterConfig } from './config/cluster-config.ts';
 import { fitToTier } from './config/fit-to-tier.ts';
 import { fromWire } from './control/frames.ts';
 import type { StartMessage } from './control/protocol.ts';
+import { continueKept, databasePath, readKept, writeKept } from './kept-cluster.ts';
 import type { StartSpec } from './start-spec.ts';
 import {
   type ClusterPaths,
@@ -19,9 +21,11 @@ import {
   clusterPaths,
   findRunning,
   makeClusterFolder,
+  removeCluster,
   stateDir,
   writeWhole,
 } from './state-folder.ts';
+import { familiesOf, resolveStore } from './store-spec.ts';
 import { towtankVersion } from './version.ts';
 
 export interface LaunchOptions {
@@ -37,6 +41,8 @@ export interface LaunchOptions {
   readonly tier?: Tier | undefined;
   /** Lets others than this machine reach the API, at every address. */
   readonly openApi?: boolean | undefined;
+  /** Forgets what is kept of a cluster of this name. */
+  readonly fresh?: boolean | undefined;
   /** Milliseconds since the epoch when the user's command began; now when absent. */
   readonly startedAt?: number | undefined;
 }
@@ -47,30 +53,40 @@ export interface LaunchedCluster {
 }
 
 const START_TIMEOUT_MS = 120_000;
+const FIRST_HANDED_OVER = 3;
 
 /**
- * Starts a cluster in a sandbox of its own and resolves when it is ready. Rejects with ERR_CLUSTER_EXISTS, ERR_PORT_TAKEN,
+ * Starts a cluster in a sandbox of its own and resolves when it is ready; one that is kept goes on with the objects that it had.
+ * Rejects with ERR_CLUSTER_EXISTS, ERR_CLUSTER_KEPT, ERR_INVALID_CONFIG, ERR_STORE_CORRUPT, ERR_STORE_UNAVAILABLE, ERR_PORT_TAKEN,
  * ERR_STATE_DIR, ERR_NO_USER_NAMESPACES or ERR_CLUSTER_START; nothing is left behind then.
  */
 export async function launchCluster(options: LaunchOptions): Promise<LaunchedCluster> {
   const tier = options.tier ?? (await chooseTier());
   requireTier(tier);
-  const config = fitToTier(options.config, tier);
+  const { name } = options.config;
   const root = options.stateRoot ?? stateDir();
-  const paths = clusterPaths(config.name, root);
-  if (findRunning(config.name, root)) {
+  const paths = clusterPaths(name, root);
+  if (findRunning(name, root)) {
     throw new UserError({
       code: 'ERR_CLUSTER_EXISTS',
-      message: `a cluster named ${config.name} is running already`,
-      hint: `take it down with: towtank down --name ${config.name}, or choose another --name`,
+      message: `a cluster named ${name} is running already`,
+      hint: `take it down with: towtank down --name ${name}, or choose another --name`,
     });
   }
-  rmSync(paths.folder, { recursive: true, force: true });
+  // A cluster that ends with its maker leaves nothing, and finds nothing.
+  const goesOn = options.lifeline !== true && options.fresh !== true;
+  const kept = goesOn ? readKept(paths) : undefined;
+  const wanted = continueKept(options.config, kept);
+  const config = fitToTier(wanted, tier);
+  removeCluster(paths, goesOn);
+  const hadStore = existsSync(paths.store);
   makeClusterFolder(paths);
   try {
+    if (options.lifeline !== true && config.store?.engine !== 'memory')
+      writeKept(paths, { requested: options.config, config });
     return await launchInto(paths, { ...options, config, tier });
   } catch (error) {
-    rmSync(paths.folder, { recursive: true, force: true });
+    removeCluster(paths, hadStore);
     throw error;
   }
 }
@@ -91,13 +107,18 @@ async function launchInto(
   const { config, tier } = options;
   const apiHost = options.openApi === true ? '0.0.0.0' : '127.0.0.1';
   const listenFd = listenForApi(apiHost, config.api.port);
+  const engine = config.store ?? { engine: options.lifeline === true ? 'memory' : 'sqlite' };
+  const sockets: HostSocket[] = [];
   const apiPort = localPort(listenFd);
   const start = await StartSocket.listen(join(paths.folder, 'start.sock'));
   let sandbox: SandboxProcess | undefined;
   try {
+    const store = await resolveStore(engine, databasePath(paths));
+    if (store.engine === 'etcd') sockets.push(...openHostSockets(familiesOf(store)));
     const spec: StartSpec = {
       config,
       paths,
+      store: store.engine === 'etcd' ? { ...store, sockets: handedOver(sockets) } : store,
       tier,
       apiPort,
       apiHost,
@@ -115,11 +136,11 @@ async function launchInto(
       entry,
       args: [specFile],
       stateDir: paths.folder,
-      listenFds: [listenFd],
+      listenFds: [listenFd, ...sockets.map(({ fd }) => fd)],
       logFile: paths.log,
       isolation: tier === 'full' ? 'namespaces' : 'none',
     });
-    const record = recordOf(sandbox, { name: config.name, apiPort, tier });
+    const record = recordOf(sandbox, { name: config.name, apiPort, tier, engine: store.engine });
     writeWhole(paths.record, JSON.stringify(record));
     await waitUntilReady(start, sandbox, paths, options.onStep);
     if (!spec.lifeline) start.close();
@@ -130,13 +151,18 @@ async function launchInto(
     await sandbox?.exited;
     throw error;
   } finally {
-    closeSync(listenFd);
+    for (const fd of [listenFd, ...sockets.map((socket) => socket.fd)]) closeSync(fd);
   }
+}
+
+// The sandbox numbers what it is given from 3 on; the API's listener is the first.
+function handedOver(sockets: readonly HostSocket[]): readonly HostSocket[] {
+  return sockets.map(({ family }, index) => ({ fd: FIRST_HANDED_OVER + 1 + index, family }));
 }
 
 function recordOf(
   { outerPid, outerStartTime, innerPid, innerStartTime }: SandboxProcess,
-  facts: Pick<ClusterRecord, 'name' | 'apiPort' | 'tier'>,
+  facts: Pick<ClusterRecord, 'name' | 'apiPort' | 'tier' | 'engine'>,
 ): ClusterRecord {
   return {
     ...facts,

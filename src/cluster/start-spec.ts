@@ -1,11 +1,13 @@
 import type { Tier } from '../kernel/tier.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
 import type { ClusterPaths } from './state-folder.ts';
+import type { StoreSpec } from './store-spec.ts';
 
 /** What the launcher hands to the supervisor, as JSON in the state folder. */
 export interface StartSpec {
   readonly config: ClusterConfig;
   readonly paths: ClusterPaths;
+  readonly store: StoreSpec;
   readonly tier: Tier;
   /** The port on apiHost of the host whose listening socket is descriptor 3. */
   readonly apiPort: number;

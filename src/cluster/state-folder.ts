@@ -1,6 +1,7 @@
 import {
   accessSync,
   constants,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors/towtank-error.ts';
 import { processStartTime } from '../kernel/sandbox.ts';
 import type { Tier } from '../kernel/tier.ts';
+import type { StoreEngine } from './config/store-config.ts';
 
 /** What a running cluster leaves in its folder so that later commands find it. */
 export interface ClusterRecord {
@@ -26,6 +28,7 @@ export interface ClusterRecord {
   /** `processStartTime` of innerPid: tells a reused pid from ours. */
   readonly innerStartTime: string;
   readonly apiPort: number;
+  readonly engine: StoreEngine;
   readonly version: string;
   readonly createdAt: string;
 }
@@ -37,6 +40,8 @@ export interface ClusterPaths {
   readonly kubeconfig: string;
   readonly log: string;
   readonly socket: string;
+  /** Folder of what outlives the cluster: its store, unless that is elsewhere. */
+  readonly store: string;
 }
 
 // sun_path holds 108 bytes with its terminating zero.
@@ -58,6 +63,7 @@ export function clusterPaths(name: string, root = stateDir()): ClusterPaths {
     kubeconfig: file('kubeconfig'),
     log: file('supervisor.log'),
     socket: file('control.sock'),
+    store: file('store'),
   };
 }
 
@@ -101,12 +107,24 @@ export function writeWhole(path: string, text: string, mode = 0o600): void {
   }
 }
 
-/** The record of a cluster that runs, or undefined; the leftovers of one that was killed are removed. */
+/** Removes what is left of a cluster that ended; with `keep`, all but its store. */
+export function removeCluster(paths: Pick<ClusterPaths, 'folder' | 'store'>, keep: boolean): void {
+  if (!keep || !existsSync(paths.store)) {
+    rmSync(paths.folder, { recursive: true, force: true });
+    return;
+  }
+  for (const name of readdirSync(paths.folder)) {
+    const path = join(paths.folder, name);
+    if (path !== paths.store) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** The record of a cluster that runs, or undefined; the leftovers of one that was killed are removed, but for its store. */
 export function findRunning(name: string, root = stateDir()): ClusterRecord | undefined {
   const paths = clusterPaths(name, root);
   const record = readRecord(paths.record);
   if (record && processStartTime(record.innerPid) === record.innerStartTime) return record;
-  if (record) rmSync(paths.folder, { recursive: true, force: true });
+  if (record) removeCluster(paths, true);
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import {
   type CertificateRequest,
   createCertificate,
@@ -29,8 +29,11 @@ export interface ClusterCertificateOptions {
   readonly names: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** The authority that is there already; a new one when absent. */
+  readonly authority?: KeyPair | undefined;
 }
 
+const AUTHORITY: Subject = { commonName: 'kubernetes' };
 const DAY_MS = 86_400_000;
 const YEARS = { ca: 10, leaf: 1 } as const;
 const SKEW_MS = 300_000;
@@ -45,14 +48,9 @@ const SERVICE_NAMES = [
 ] as const;
 
 /** Makes the authority, a server certificate and that of the administrator; takes a few milliseconds. */
-export function createClusterCertificates({ names, now }: ClusterCertificateOptions): ClusterCertificates {
-  const { publicKey, privateKey } = createKeyPair();
-  const issuer: Issuer = { subject: { commonName: 'kubernetes' }, key: privateKey };
-  const validity = { notBefore: now - SKEW_MS, notAfter: now + YEARS.ca * 365 * DAY_MS };
-  const ca = {
-    key: printKey(privateKey),
-    cert: createCertificate({ subject: issuer.subject, publicKey, usage: 'ca', ...validity }, issuer),
-  };
+export function createClusterCertificates(options: ClusterCertificateOptions): ClusterCertificates {
+  const { names, now, authority: ca = createAuthority(now) } = options;
+  const issuer: Issuer = { subject: AUTHORITY, key: createPrivateKey(ca.key) };
   const all = [...new Set([...SERVICE_NAMES, ...names])];
   const tokens = createKeyPair();
   return {
@@ -63,6 +61,17 @@ export function createClusterCertificates({ names, now }: ClusterCertificateOpti
       key: printKey(tokens.privateKey),
       publicKey: tokens.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     },
+  };
+}
+
+/** Makes a certificate authority that signs itself. */
+export function createAuthority(now: number): KeyPair {
+  const { publicKey, privateKey } = createKeyPair();
+  const validity = { notBefore: now - SKEW_MS, notAfter: now + YEARS.ca * 365 * DAY_MS };
+  const issuer: Issuer = { subject: AUTHORITY, key: privateKey };
+  return {
+    key: printKey(privateKey),
+    cert: createCertificate({ subject: AUTHORITY, publicKey, usage: 'ca', ...validity }, issuer),
   };
 }
 

@@ -8,6 +8,8 @@ import {
   PROXY_MODES,
   parseClusterConfig,
 } from '../../cluster/config/parse-cluster-config.ts';
+import { STORE_ENGINES } from '../../cluster/config/store-config.ts';
+import { keptConfig } from '../../cluster/kept-cluster.ts';
 import type { Tier } from '../../cluster/tiers.ts';
 import { UserError } from '../../errors/towtank-error.ts';
 import type { Outcome } from '../outcome.ts';
@@ -24,6 +26,8 @@ interface UpOptions {
   readonly cni?: ConfigOverrides['cni'];
   readonly apply: readonly string[];
   readonly quiet?: boolean;
+  readonly store?: ConfigOverrides['store'];
+  readonly fresh?: boolean;
   readonly tier?: Tier;
   readonly foreground?: boolean;
   readonly joinHost?: boolean;
@@ -53,6 +57,13 @@ export function addClusterCommands(program: Command, outcome: Outcome): void {
       append,
       [] as readonly string[],
     )
+    .addOption(
+      new Option(
+        '--store <engine>',
+        'where its objects are kept (default: sqlite, a file of the state folder)',
+      ).choices([...STORE_ENGINES]),
+    )
+    .option('--fresh', 'forget what is kept of a cluster of this name')
     .addOption(tierOption())
     .option('--foreground', 'stay until told to stop (Ctrl-C, SIGTERM), then take it down')
     .option(
@@ -66,13 +77,17 @@ export function addClusterCommands(program: Command, outcome: Outcome): void {
 Examples:
   towtank up
   towtank up --nodes 5 --proxy-mode nftables --balancing round-robin
-  towtank up -f cluster.yaml --name second --apply app.yaml`,
+  towtank up -f cluster.yaml --name second --apply app.yaml
+  towtank up --store memory
+
+A cluster that was killed, or taken down with --keep, goes on with the objects that it had.`,
     )
     .action(async (options: UpOptions) => {
       const { up } = await import('./up.ts');
       await up(readConfig(options), {
         manifests: options.apply.map(readText),
         quiet: options.quiet ?? false,
+        fresh: options.fresh ?? false,
         tier: options.tier,
         foreground: options.foreground ?? options.joinHost ?? false,
         joinHost: options.joinHost ?? false,
@@ -83,9 +98,13 @@ Examples:
     .command('down')
     .description('take a cluster down; nothing of it is left')
     .addOption(nameOption())
-    .option('--all', 'every cluster of this user')
-    .addHelpText('after', '\nExamples:\n  towtank down\n  towtank down --name second\n  towtank down --all')
-    .action(async (options: { readonly name: string; readonly all?: boolean }) => {
+    .option('--all', 'every cluster of this user that runs')
+    .option('--keep', 'keep its objects: towtank up goes on with them')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  towtank down\n  towtank down --name second\n  towtank down --keep\n  towtank down --all',
+    )
+    .action(async (options: { readonly name: string; readonly all?: boolean; readonly keep?: boolean }) => {
       const { down } = await import('./down.ts');
       await down(options);
     });
@@ -107,8 +126,11 @@ Examples:
 }
 
 function readConfig(options: UpOptions): ClusterConfig {
-  const { file, name, nodes, proxyMode, balancing, apiPort, cni } = options;
-  const overrides: ConfigOverrides = { name, nodes, proxyMode, balancing, apiPort, cni };
+  const { file, name, nodes, proxyMode, balancing, apiPort, cni, store } = options;
+  const overrides: ConfigOverrides = { name, nodes, proxyMode, balancing, apiPort, cni, store };
+  const says = [file, nodes, proxyMode, balancing, cni, store].some((option) => option !== undefined);
+  const kept = says || options.fresh === true ? undefined : keptConfig(name ?? 'towtank');
+  if (kept !== undefined) return { ...kept, api: { port: apiPort ?? kept.api.port } };
   if (file === undefined) return completeClusterConfig({ spec: nodes === undefined ? {} : { nodes } }, overrides);
   return parseClusterConfig(readText(file), file === '-' ? 'standard input' : file, overrides);
 }

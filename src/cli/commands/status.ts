@@ -19,6 +19,7 @@ function table(facts: ClusterStatus): string {
     ['Services', String(facts.services)],
     ['Cluster DNS', facts.clusterDNS.join(', ')],
     ['Outside client', facts.outsideClient.join(', ')],
+    ['Store', `${facts.store.engine}, ${facts.store.objects} objects, revision ${facts.store.revision}`],
     ['Memory', `${Math.round(facts.memoryBytes / 1e6)} MB`],
   ];
   const lines = head.map(([name = '', value = '']) => `${styled('bold', name.padEnd(15))} ${value}`);

@@ -1,6 +1,7 @@
 import type { KubeClient } from '../../kube/client.ts';
 import type { Node, Pod } from '../../kube/generated/types.ts';
 import { resources } from '../../kube/resources.ts';
+import type { Store } from '../../store/store.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
 import type { ClusterStatus, NodeStatus } from '../control/protocol.ts';
 import type { StartSpec } from '../start-spec.ts';
@@ -12,10 +13,11 @@ export interface StatusSources {
   readonly plan: AddressPlan;
   readonly spec: StartSpec;
   readonly health: ComponentHealth;
+  readonly store: Pick<Store, 'engine' | 'revision' | 'count'>;
 }
 
 /** What `towtank status` shows, read from the API and the process. */
-export async function readStatus({ client, plan, spec, health }: StatusSources): Promise<ClusterStatus> {
+export async function readStatus({ client, plan, spec, health, store }: StatusSources): Promise<ClusterStatus> {
   const [nodes, pods, services] = await Promise.all([
     client.list(resources.nodes),
     client.list(resources.pods),
@@ -32,6 +34,7 @@ export async function readStatus({ client, plan, spec, health }: StatusSources):
     services: services.items.length,
     clusterDNS: spec.config.dns.replicas > 0 ? plan.clusterDNS : [],
     outsideClient: plan.client.map((address) => address.slice(0, address.indexOf('/'))),
+    store: { engine: store.engine, objects: store.count('/registry/'), revision: store.revision },
     components: health.list(),
   };
 }

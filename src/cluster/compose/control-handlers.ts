@@ -29,6 +29,8 @@ export interface ControlOptions {
   readonly status: () => Promise<ClusterStatus>;
   /** Resolves when what was written has reached the kernel. */
   readonly settled: () => Promise<void>;
+  /** The bytes of a snapshot file. */
+  readonly snapshot: () => Promise<AsyncIterable<Uint8Array>>;
 }
 
 interface ObjectRequest {
@@ -79,6 +81,7 @@ export function createControlHandlers(options: ControlOptions): ControlHandlers 
       '/fetch': (body) => fetchAt(options, body as FetchRequest),
       '/dns-query': (body) => queryAt(options, body as DnsQueryRequest),
     },
+    downloads: { '/snapshot': options.snapshot },
     exec: ({ target }, exec) => execTarget(options, target, exec),
   };
 }

@@ -15,6 +15,7 @@ import { listenControl } from '../control/control-server.ts';
 import type { StartSpec } from '../start-spec.ts';
 import { writeWhole } from '../state-folder.ts';
 import { KUBERNETES_VERSION, towtankVersion } from '../version.ts';
+import { markPodsNotReady, type PodKey } from './after-restart.ts';
 import { announceLoadBalancers } from './announce-load-balancers.ts';
 import { applyManifests } from './apply-manifests.ts';
 import { buildNetwork, type ClusterNetwork } from './build-network.ts';
@@ -25,7 +26,9 @@ import { createDnsImage } from './dns-image.ts';
 import { issueTokenThrough } from './issue-token.ts';
 import { createNodeCacheImage } from './node-cache-image.ts';
 import { buildNodeCacheObjects, nodeCacheAddresses } from './node-cache-objects.ts';
+import { openStore } from './open-store.ts';
 import { type Manifest, parseManifests } from './parse-manifests.ts';
+import { snapshotOf } from './snapshot-of.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 import { startProxies } from './start-proxies.ts';
 import { startTransport } from './start-transport.ts';
@@ -60,21 +63,27 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   const manifests = spec.manifests.flatMap(parseManifests);
   const plan = buildAddressPlan(spec.config);
   const health = new ComponentHealth(log);
+  // What it waits for, a thread and the disk, goes on while the network is made.
+  const opening = openStore(spec.store);
+  opening.catch(() => {});
   const network = await buildNetwork(plan, spec.config, spec.tier);
   stack.use(network.fabric);
   onStep(`network of ${plan.nodes.length} nodes`);
 
   health.add('API server');
+  const store = await opening;
   const late: { kubelets?: Kubelets } = {};
   const controlPlane = stack.use(
     await startControlPlane({
       spec,
+      store,
       plan,
       network,
       kubelet: () => present(late.kubelets),
       onError: (error) => health.failed('API server', error, true),
     }),
   );
+  const before = await markPodsNotReady(controlPlane.client('towtank'));
   const informers = stack.use(new SharedInformers(controlPlane.client('informers'), systemClock));
   const zone = new ClusterZone(informers, systemClock);
   const parts: Parts = { spec, plan, network, health, controlPlane, informers, zone };
@@ -109,11 +118,12 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
         zone,
         clusterDNS: [...plan.clusterDNS, ...nodeCacheAddresses(plan.families)],
         settled,
-        status: () => readStatus({ ...parts, client }),
+        snapshot: () => snapshotOf(store, spec),
+        status: () => readStatus({ ...parts, store, client }),
       }),
     ),
   );
-  await untilReady(parts, proxies);
+  await untilReady(parts, proxies, before);
   await settled();
   onStep('cluster DNS');
   return stack.move();
@@ -239,11 +249,15 @@ function manifestsOf({ config }: StartSpec, { clusterDNS, families }: AddressPla
 async function untilReady(
   { spec, controlPlane, health }: Parts,
   proxies: ReadonlyMap<string, NodeProxy>,
+  before: readonly PodKey[],
 ): Promise<void> {
   await Promise.race([health.failure, Promise.all([...proxies.values()].map(({ synced }) => synced))]);
   if (spec.config.dns.replicas === 0) return;
   const client = controlPlane.client('towtank');
   const wanted = { namespace: 'kube-system', for: 'Available', timeoutMs: DNS_TIMEOUT_MS };
+  // What a Deployment says may still be of the time before a restart.
+  const pods = before.filter(({ namespace }) => namespace === 'kube-system');
+  await Promise.all(pods.map((pod) => waitFor(client, resources.pods, { ...wanted, ...pod, for: 'Ready' })));
   await waitFor(client, resources.deployments, { ...wanted, name: 'coredns' });
   if (spec.config.dns.nodeLocalDNS) await waitFor(client, resources.daemonSets, { ...wanted, name: 'node-local-dns' });
 }

@@ -8,12 +8,14 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { KubeletConnection } from '../../kube/kubelet-connection.ts';
 import { apiVersionOf, type ResourceType } from '../../kube/resources.ts';
 import type { ServiceAllocator } from '../../kube/service-allocator.ts';
-import { MemoryStore } from '../../store/memory-store.ts';
+import type { Store } from '../../store/store.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
 import type { StartSpec } from '../start-spec.ts';
 import { KUBERNETES_VERSION } from '../version.ts';
 import type { FindType } from './apply-manifests.ts';
 import type { ClusterNetwork } from './build-network.ts';
+import { ensureAuthority } from './cluster-authority.ts';
+import { compactHistory } from './compact-history.ts';
 import { reachFrom } from './reach-into-network.ts';
 import { refuseLocalPolicies } from './refuse-local-policies.ts';
 import { systemClock } from './system-clock.ts';
@@ -21,11 +23,11 @@ import { systemClock } from './system-clock.ts';
 /** Descriptor of the listening socket of the host that the launcher handed over. */
 const HOST_LISTENER = 3;
 const API_PORT = 6443;
-// Twenty megabytes: the last two thousand changes of pods, far more than a list in pieces or a lost watch needs.
-const HISTORY_VALUES = 500_000;
 
 export interface ControlPlaneOptions {
   readonly spec: StartSpec;
+  /** Closed with the control plane. */
+  readonly store: Store;
   readonly plan: AddressPlan;
   readonly network: ClusterNetwork;
   /** The kubelets, which need the API themselves: asked for when the API opens. */
@@ -51,10 +53,9 @@ export interface ControlPlane extends AsyncDisposable {
   listen(): Promise<void>;
 }
 
-/** Makes the API server of a cluster on a store in memory; it answers in process at once, over HTTP after `listen`. */
+/** Makes the API server of a cluster on its store; it answers in process at once, over HTTP after `listen`. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { spec, plan, network, kubelet, onError } = options;
-  const store = new MemoryStore({ clock: systemClock, historyValues: HISTORY_VALUES });
+  const { spec, store, plan, network, kubelet, onError } = options;
   const server = await createApiServer({
     store,
     clock: systemClock,
@@ -74,7 +75,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   } = createClusterCertificates({
     names: [...plan.apiServer, ...plan.kubernetesService, ...spec.apiNames],
     now: systemClock.now(),
+    authority: await ensureAuthority(store, systemClock.now()),
   });
+  const compaction = compactHistory(store, systemClock, onError);
   return {
     client: (fieldManager) => server.client(fieldManager),
     revision: () => store.revision,
@@ -98,7 +101,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ];
       await Promise.all(descriptors.map((fd) => server.listen({ at: { fd }, tls })));
     },
-    [Symbol.asyncDispose]: () => server.close(),
+    [Symbol.asyncDispose]: async () => {
+      compaction[Symbol.dispose]();
+      await server.close();
+      await store[Symbol.asyncDispose]();
+    },
   };
 }
 

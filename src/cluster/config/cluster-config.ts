@@ -1,3 +1,5 @@
+import type { StoreConfig } from './store-config.ts';
+
 /** How a node's kube-proxy works. */
 export type ProxyMode = 'iptables' | 'nftables' | 'userspace';
 export type Balancing = 'random' | 'round-robin';
@@ -35,6 +37,8 @@ export interface ClusterConfig {
   };
   /** Port on 127.0.0.1 of the host; 0 lets the kernel choose. */
   readonly api: { readonly port: number };
+  /** Undefined: a file of the state folder for a cluster that outlives its command, memory for all others. */
+  readonly store?: StoreConfig | undefined;
 }
 
 export const API_VERSION = 'towtank.dev/v1alpha1';

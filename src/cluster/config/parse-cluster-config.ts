@@ -11,6 +11,7 @@ import {
   type ProxyMode,
 } from './cluster-config.ts';
 import { FieldReader } from './field-reader.ts';
+import { readStoreConfig, type StoreEngine } from './store-config.ts';
 
 /** What flags may say over the file; an absent one leaves the file's word or the default. */
 export interface ConfigOverrides {
@@ -20,6 +21,7 @@ export interface ConfigOverrides {
   readonly balancing?: Balancing | undefined;
   readonly apiPort?: number | undefined;
   readonly cni?: 'ptp' | 'bridge' | undefined;
+  readonly store?: StoreEngine | undefined;
 }
 
 export const PROXY_MODES = ['iptables', 'nftables', 'userspace'] as const satisfies readonly ProxyMode[];
@@ -52,7 +54,7 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
   const { apiVersion, kind, metadata, spec } = document.fields(['apiVersion', 'kind', 'metadata', 'spec']);
   apiVersion.oneOf([API_VERSION], API_VERSION);
   kind.oneOf(['Cluster'], 'Cluster');
-  const fields = spec.fields(['nodes', 'network', 'proxy', 'dns', 'api']);
+  const fields = spec.fields(['nodes', 'network', 'proxy', 'dns', 'api', 'store']);
   const proxy = fields.proxy.fields(['mode', 'balancing', 'iptablesBackend']);
   const mode = overrides.proxyMode ?? proxy.mode.oneOf(PROXY_MODES, 'iptables');
   return {
@@ -65,6 +67,7 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
     },
     dns: readDns(fields.dns),
     api: { port: overrides.apiPort ?? fields.api.fields(['port']).port.integer(0, 0, 65535) },
+    store: readStoreConfig(fields.store, overrides.store),
   };
 }
 

@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { UserError } from '../../errors/towtank-error.ts';
@@ -46,6 +47,19 @@ export class ControlClient {
     outgoing.on('error', (cause) => reject(this.#gone(cause)));
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     return promise;
+  }
+
+  /** The bytes of an answer that may be large. Rejects as `call`; ends with an error when the cluster goes away meanwhile. */
+  async download(path: string): Promise<AsyncIterable<Buffer>> {
+    const outgoing = request({ socketPath: this.#socketPath, path, headers: { connection: 'close' } });
+    const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+    outgoing.end();
+    const [response] = await answered.catch((cause: Error) => {
+      throw this.#gone(cause);
+    });
+    if (response.statusCode === 200) return response;
+    const chunks = (await response.toArray()) as Buffer[];
+    throw fromWire(JSON.parse(Buffer.concat(chunks).toString()) as WireError);
   }
 
   /** Runs a command inside the cluster with the caller's streams; resolves with its exit code. */

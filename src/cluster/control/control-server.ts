@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { ExecOptions, TerminalSize } from '../../kube/kubelet-connection.ts';
 import { encodeFrame, FrameDecoder, toWire } from './frames.ts';
 import { CHANNEL, type ExecRequest, type ExecResult } from './protocol.ts';
@@ -9,6 +10,8 @@ import { CHANNEL, type ExecRequest, type ExecResult } from './protocol.ts';
 /** What the control socket offers: JSON calls by path, and exec with streams. */
 export interface ControlHandlers {
   readonly calls: Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
+  /** Bytes by path, that are made as they are sent. */
+  readonly downloads: Readonly<Record<string, () => Promise<AsyncIterable<Uint8Array>>>>;
   exec(request: ExecRequest, options: ExecOptions): Promise<{ readonly exitCode: number }>;
 }
 
@@ -58,12 +61,20 @@ async function answer(incoming: IncomingMessage, response: ServerResponse, handl
       if (size > LONGEST_BODY) return reply(413, toWire(new Error(`the request is larger than ${LONGEST_BODY} bytes`)));
       chunks.push(chunk);
     }
+    const download = handlers.downloads[incoming.url ?? ''];
+    if (download !== undefined) return await send(response, await download());
     const call = handlers.calls[incoming.url ?? ''];
     if (call === undefined) return reply(404, toWire(new Error(`no such call: ${incoming.url}`)));
     reply(200, await call(size === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8'))));
   } catch (error) {
     reply(500, toWire(error));
   }
+}
+
+// An end that comes too early is seen by the client, and what it got has a checksum.
+async function send(response: ServerResponse, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/octet-stream' });
+  await pipeline(bytes, response).catch(() => response.destroy());
 }
 
 function serveExec(socket: Socket, handlers: ControlHandlers): void {

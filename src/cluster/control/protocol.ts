@@ -118,6 +118,7 @@ export interface ClusterStatus {
   readonly services: number;
   readonly clusterDNS: readonly string[];
   readonly outsideClient: readonly string[];
+  readonly store: { readonly engine: string; readonly objects: number; readonly revision: number };
   readonly components: readonly ComponentStatus[];
 }
 

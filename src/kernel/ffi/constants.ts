@@ -73,3 +73,5 @@ export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
 export const EADDRNOTAVAIL = 99;
 export const ENETUNREACH = 101;
+
+export const F_DUPFD_CLOEXEC = 1030;

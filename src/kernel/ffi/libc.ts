@@ -5,6 +5,8 @@ import { TowtankError } from '../../errors/towtank-error.ts';
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
   listen(fd: number, backlog: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
@@ -36,6 +38,9 @@ export interface Libc {
 const declarations = [
   'int socket(int domain, int type, int protocol)',
   'int bind(int fd, const void *address, uint32_t length)',
+  'int connect(int fd, const void *address, uint32_t length)',
+  // Variadic in C, as ioctl.
+  'int fcntl(int fd, int command, long argument)',
   'int listen(int fd, int backlog)',
   'int getsockname(int fd, void *address, void *length)',
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TowtankError } from '../../errors/towtank-error.ts';
@@ -29,6 +29,8 @@ export function loadDatabase(
 ): DatabaseFacts {
   mkdirSync(dirname(path), { recursive: true });
   const isNew = !existsSync(path);
+  // It holds Secrets and keys.
+  if (isNew) closeSync(openSync(path, 'a', 0o600));
   return withDatabase(path, (database) => {
     if (isNew) createTables(database);
     checkFormat(database, path);

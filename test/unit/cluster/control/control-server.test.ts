@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const idle: ControlHandlers = { calls: {}, exec: async () => ({ exitCode: 0 }) };
+const idle: ControlHandlers = { calls: {}, downloads: {}, exec: async () => ({ exitCode: 0 }) };
 
 describe('control socket', () => {
   it('answers a call with JSON', async () => {
