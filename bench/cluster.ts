@@ -117,7 +117,7 @@ async function benchPod(): Promise<void> {
   await using cluster = await createCluster({ name: 'pod', manifests: [app(3)] });
   await cluster.wait({ resource: 'pods', name: 'caller', for: 'Ready' });
   const times: number[] = [];
-  for (let round = 0; round < 21; round++) {
+  for (let round = 0; round < 50; round++) {
     const labels = `{app: further-${round}}`;
     await cluster.apply(
       `{apiVersion: v1, kind: Service, metadata: {name: further-${round}}, spec: {selector: ${labels}, ports: [{port: 80, targetPort: 8080}]}}`,
@@ -130,7 +130,7 @@ async function benchPod(): Promise<void> {
     while (!(await answers(cluster, `http://${spec?.clusterIP}/hostname`)));
     times.push(performance.now() - before);
   }
-  line('a further pod answers through its Service (p50)', times, 'ms', '< 100');
+  line('a further pod answers through its Service (p50 of 50)', times.toSorted((a, b) => a - b), 'ms', '< 100');
 }
 
 async function answers(cluster: Awaited<ReturnType<typeof createCluster>>, url: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import { startControllers } from '../../controllers/start-controllers.ts';
 import { ClusterZone } from '../../dns/zone/cluster-zone.ts';
 import { TowtankError } from '../../errors/towtank-error.ts';
 import { type ClusterResolver, pointResolver } from '../../kernel/resolver-file.ts';
+import { refuseUnclaimed } from '../../kernel/topology/refuse-unclaimed.ts';
 import { SharedInformers } from '../../kube/informers.ts';
 import { resources } from '../../kube/resources.ts';
 import { Kubelets } from '../../kubelet/kubelets.ts';
@@ -68,6 +69,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   opening.catch(() => {});
   const network = await buildNetwork(plan, spec.config, spec.tier);
   stack.use(network.fabric);
+  if (spec.tier === 'full') await refuseUnknownServices(network, plan, log);
   onStep(`network of ${plan.nodes.length} nodes`);
 
   health.add('API server');
@@ -127,6 +129,15 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   await settled();
   onStep('cluster DNS');
   return stack.move();
+}
+
+async function refuseUnknownServices(
+  { fabric }: ClusterNetwork,
+  { serviceCIDRs }: AddressPlan,
+  log: RunHooks['log'],
+): Promise<void> {
+  const lack = await refuseUnclaimed(fabric.root, serviceCIDRs);
+  if (lack) log(`connections to Services that no proxy knows yet may wait for a second: ${lack.message}`);
 }
 
 function present<T>(value: T | undefined): T {

@@ -134,6 +134,7 @@ function writeSetMark(
 }
 
 const icmpUnreachable = 0;
+const tcpReset = 1;
 const icmpxUnreachable = 2;
 
 // Port unreachable, as nft's bare `reject` says: code 3 of ICMP, 4 of ICMPv6, 1 of nft's own for both.
@@ -142,6 +143,10 @@ function writeReject(
   { with: reason }: Extract<Statement, { readonly kind: 'reject' }>,
   family: TableFamily,
 ): void {
+  if (reason === 'tcp reset') {
+    e.reject(tcpReset, 0);
+    return;
+  }
   if (reason !== undefined) {
     throw new TowtankError({ code: 'ERR_PARSE_RULES', message: `cannot be written by netlink: reject with ${reason}` });
   }

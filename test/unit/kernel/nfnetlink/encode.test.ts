@@ -91,7 +91,7 @@ describe('transactions', () => {
 
   test.each<[string, Operation]>([
     ['a rule of words', rule({ kind: 'other', text: 'log prefix "x"' })],
-    ['a reject with a reason', rule({ kind: 'reject', with: 'tcp reset' })],
+    ['a reject with a reason', rule({ kind: 'reject', with: 'icmp host-unreachable' })],
     ['an unknown state', rule({ kind: 'match', fields: ['ct state'], in: { elements: [{ key: 'knew' }] } })],
     [
       'an unknown address type',
