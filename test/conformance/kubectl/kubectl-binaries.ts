@@ -8,7 +8,14 @@ export interface KubectlBinary {
   readonly minor: number;
 }
 
-/** The binaries of the environment variable KUBECTL (a list with colons), and the one on the PATH. */
+/** Stands for the binary where there is none; the title of what is skipped says what is missing. */
+export const NO_KUBECTL: KubectlBinary = {
+  path: '',
+  version: 'of any version [needs kubectl on the PATH, or KUBECTL=path:path]',
+  minor: 0,
+};
+
+/** The binaries of the environment variable KUBECTL (a list with colons), and the one on the PATH; at least NO_KUBECTL. */
 export function kubectlBinaries(): readonly KubectlBinary[] {
   const listed = (process.env['KUBECTL'] ?? '').split(':').filter((path) => path !== '' && existsSync(path));
   const found = new Map<string, KubectlBinary>();
@@ -16,7 +23,7 @@ export function kubectlBinaries(): readonly KubectlBinary[] {
     const binary = examine(path);
     if (!found.has(binary.version)) found.set(binary.version, binary);
   }
-  return [...found.values()];
+  return found.size === 0 ? [NO_KUBECTL] : [...found.values()];
 }
 
 function onPath(): string[] {
