@@ -12,6 +12,7 @@ const bundle = await rolldown({
     supervisor: 'src/cluster/supervisor.ts',
     'writer-thread': 'src/store/sqlite/writer-thread.ts',
     inside: 'src/kernel/doctor/inside.ts',
+    'engine-thread': 'src/proxy/userspace/engine/engine-thread.ts',
   },
   platform: 'node',
   // Brings its own binary.

@@ -1,19 +1,25 @@
+import { availableParallelism } from 'node:os';
 import { DEFAULT_LIMITS, type Transport } from '../../proxy/userspace/transport.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
 import type { ComponentHealth } from './component-health.ts';
 import { systemClock } from './system-clock.ts';
 
 const COMPONENT = 'userspace proxy';
+const MOST_THREADS = 4;
 
-/** Starts what carries the traffic of all nodes in userspace mode; undefined when there is no such node. */
+/**
+ * Starts what carries the traffic of all nodes in userspace mode; undefined when there is no such node. It is the engine, and
+ * Node's own sockets with TOWTANK_USERSPACE=plain.
+ */
 export async function startTransport({ nodes }: AddressPlan, health: ComponentHealth): Promise<Transport | undefined> {
   if (!nodes.some(({ proxyMode }) => proxyMode === 'userspace')) return undefined;
   health.add(COMPONENT);
-  const { PlainTransport } = await import('../../proxy/userspace/plain/plain-transport.ts');
-  return new PlainTransport({
-    clock: systemClock,
-    random: Math.random,
-    limits: DEFAULT_LIMITS,
-    onError: (error) => health.failed(COMPONENT, error, true),
-  });
+  const onError = (error: unknown): void => health.failed(COMPONENT, error, true);
+  if (process.env['TOWTANK_USERSPACE'] === 'plain') {
+    const { PlainTransport } = await import('../../proxy/userspace/plain/plain-transport.ts');
+    return new PlainTransport({ clock: systemClock, random: Math.random, limits: DEFAULT_LIMITS, onError });
+  }
+  const { EngineTransport } = await import('../../proxy/userspace/engine/engine-transport.ts');
+  const threads = Math.min(availableParallelism(), MOST_THREADS);
+  return new EngineTransport({ limits: DEFAULT_LIMITS, threads, onError });
 }

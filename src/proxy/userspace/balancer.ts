@@ -9,6 +9,8 @@ export interface Candidate extends Target {
   active: number;
   /** False once the endpoint left the list. */
   present: boolean;
+  /** The address as the kernel takes it, once it was needed. */
+  encoded?: Uint8Array;
 }
 
 export interface BalancerOptions {

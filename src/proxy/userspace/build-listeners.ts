@@ -19,7 +19,8 @@ export function buildListeners({ port, endpoints }: SelectedPort, node: NodeNetw
     service: port.text,
     destination: { host: port.clusterIP, port: port.port },
     policy: {
-      targets: list,
+      // Nothing else of an endpoint crosses over to the threads.
+      targets: list.map(({ ip, port: number, address }) => ({ ip, port: number, address })),
       balancing: port.balancing ?? node.balancing,
       affinitySeconds: port.affinitySeconds,
       proxyProtocol: protocol === 'tcp' && port.proxyProtocol === true,

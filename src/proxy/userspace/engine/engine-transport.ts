@@ -1,0 +1,171 @@
+import { closeSync } from 'node:fs';
+import type { Family } from '../../../netfilter/runner.ts';
+import { createTurn } from '../balancer.ts';
+import { addCounters, type Counters, createCounters } from '../counters.ts';
+import type { ListenAddress, Listener, ListenerPolicy } from '../listener.ts';
+import type { Connection, ListenerCounters, NodeSockets, Transport, TransportLimits } from '../transport.ts';
+import { EngineThread } from './engine-thread-handle.ts';
+import type { EngineReport, OpenMessage } from './messages.ts';
+import { loadSystem, type System } from './system.ts';
+
+export interface EngineTransportOptions {
+  readonly limits: TransportLimits;
+  /** How many threads share the work; at least 1. */
+  readonly threads: number;
+  readonly onError: (error: unknown) => void;
+}
+
+interface OpenListener {
+  listener: Listener;
+  readonly address: ListenAddress;
+  readonly sockets: NodeSockets;
+  readonly turn: Int32Array<SharedArrayBuffer>;
+  /** One for each thread that serves it. */
+  readonly shares: { readonly fd: number; readonly counters: Counters }[];
+}
+
+/**
+ * Carries traffic by threads that each run an event loop on system calls of their own: less processor time than Node's sockets,
+ * and nothing of it in the main thread. Throws at once where koffi does not run.
+ */
+export class EngineTransport implements Transport {
+  readonly #options: EngineTransportOptions;
+  readonly #system: System = loadSystem();
+  readonly #open = new Map<string, OpenListener>();
+  #threads: EngineThread[];
+  readonly #retiring = new Set<EngineThread>();
+
+  constructor(options: EngineTransportOptions) {
+    this.#options = options;
+    this.#threads = Array.from({ length: options.threads }, (_, index) => this.#start(index));
+  }
+
+  open(listener: Listener, sockets: NodeSockets, address: ListenAddress): ListenAddress {
+    const shares: { fd: number; counters: Counters }[] = [];
+    let bound = address;
+    try {
+      for (let index = 0; index < this.#sharesOf(listener); index++) {
+        const options = { ...bound, reusePort: true };
+        const fd = listener.protocol === 'tcp' ? sockets.listenTcp(options) : sockets.bindUdp(options);
+        shares.push({ fd, counters: createCounters() });
+        bound = { host: address.host, port: sockets.localPort(fd) };
+      }
+    } catch (error) {
+      for (const { fd } of shares) closeSync(fd);
+      throw error;
+    }
+    const open = { listener, address: bound, sockets, turn: createTurn(), shares };
+    this.#open.set(listener.id, open);
+    for (const [index, thread] of this.#threads.entries()) this.#give(open, index, thread);
+    return bound;
+  }
+
+  update(id: string, policy: ListenerPolicy): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    open.listener = { ...open.listener, policy };
+    const shares = this.#sharesOf(open.listener);
+    for (const [index, thread] of this.#threads.entries()) {
+      thread.send(index < shares ? { kind: 'update', id, policy } : { kind: 'close', id });
+    }
+    open.shares.splice(shares);
+  }
+
+  close(id: string): void {
+    if (!this.#open.delete(id)) return;
+    for (const thread of this.#threads) thread.send({ kind: 'close', id });
+  }
+
+  listeners(node: string, family: Family): ReadonlyMap<string, ListenAddress> {
+    const found = [...this.#open.values()].filter(
+      ({ listener }) => listener.node === node && listener.family === family,
+    );
+    return new Map(found.map(({ listener, address }) => [listener.id, address]));
+  }
+
+  async connections(): Promise<readonly Connection[]> {
+    const lists = await Promise.all([...this.#threads, ...this.#retiring].map((thread) => thread.list()));
+    return lists.flat();
+  }
+
+  counters(node: string): readonly ListenerCounters[] {
+    return [...this.#open.values()]
+      .filter(({ listener }) => listener.node === node)
+      .map(({ listener, shares }) => ({ listener, counters: addCounters(shares.map(({ counters }) => counters)) }));
+  }
+
+  /**
+   * Goes on with new threads: they take the listening sockets over, no connection is refused meanwhile, and the old threads end
+   * when the connections that they have do.
+   */
+  reload(): void {
+    const old = this.#threads;
+    this.#threads = old.map((_, index) => this.#start(index));
+    for (const thread of old) {
+      this.#retiring.add(thread);
+      thread.send({ kind: 'retire' });
+    }
+    for (const open of this.#open.values()) {
+      for (const [index, thread] of this.#threads.entries()) this.#give(open, index, thread);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open.clear();
+    const all = [...this.#threads, ...this.#retiring];
+    this.#threads = [];
+    for (const thread of all) thread.send({ kind: 'stop' });
+    await Promise.all(all.map(({ ended }) => ended));
+  }
+
+  #start(index: number): EngineThread {
+    const thread = new EngineThread(this.#system, {
+      limits: this.#options.limits,
+      onReport: (report) => this.#told(report),
+      onDied: (error) => this.#died(index, thread, error),
+    });
+    void thread.ended.then(() => this.#retiring.delete(thread));
+    return thread;
+  }
+
+  // What died by a fault of ours lost its connections; its listening sockets are still there.
+  #died(index: number, thread: EngineThread, error: unknown): void {
+    this.#options.onError(error);
+    const wasServing = this.#threads[index] === thread;
+    const listening = new Set([...this.#open.values()].flatMap(({ shares }) => shares.map(({ fd }) => fd)));
+    thread.closeLeftovers(listening);
+    if (!wasServing) return;
+    const next = this.#start(index);
+    this.#threads[index] = next;
+    for (const open of this.#open.values()) this.#give(open, index, next);
+  }
+
+  #give(open: OpenListener, index: number, thread: EngineThread): void {
+    const share = open.shares[index];
+    if (share === undefined) return;
+    const { listener, address, sockets, turn } = open;
+    const message: OpenMessage = { kind: 'open', listener, address, netns: sockets.netns, turn, ...share };
+    thread.send(message);
+  }
+
+  // What one thread knows of clients and connections the others do not: session affinity and fewest connections stay in one.
+  #sharesOf({ policy }: Listener): number {
+    const isShared = policy.affinitySeconds === 0 && policy.balancing !== 'least-connections';
+    return isShared ? this.#options.threads : 1;
+  }
+
+  #told(report: Exclude<EngineReport, { kind: 'connections' }>): void {
+    if (report.kind === 'error') {
+      this.#options.onError(report.error);
+      return;
+    }
+    const open = this.#open.get(report.id);
+    if (open === undefined) return;
+    const { listener, address, sockets } = open;
+    try {
+      sockets.sendUnreachable({ family: listener.family, client: report.client, listener: address });
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+}

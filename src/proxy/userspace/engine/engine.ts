@@ -1,0 +1,210 @@
+import type { TransportLimits } from '../transport.ts';
+import { ConnectionSet } from './connection-set.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  CLONE_NEWNET,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+} from './constants.ts';
+import type { DescriptorTable } from './descriptors.ts';
+import { check } from './engine-error.ts';
+import { PipePool } from './pipe-pool.ts';
+import { Poller } from './poller.ts';
+import type { System } from './system.ts';
+
+export interface EngineOptions {
+  readonly system: System;
+  readonly limits: TransportLimits;
+  readonly descriptors: DescriptorTable;
+  /** Told of what should not have happened; the loop goes on. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Something that goes on when its turn comes again, so that one busy connection does not hold up the others. */
+export interface Task {
+  resume(): void;
+}
+
+/** Something that looks at its deadlines now and then. */
+export interface Timed {
+  /** Returns in how many milliseconds it wants to be asked again; undefined: not any more. */
+  onTime(now: number): number | undefined;
+}
+
+/** One thread's event loop: descriptors, deadlines, and what all connections of the thread share. */
+export class Engine {
+  readonly system: System;
+  readonly limits: TransportLimits;
+  readonly poller: Poller;
+  readonly pipes: PipePool;
+  readonly connections: ConnectionSet = new ConnectionSet(this);
+  /** What is read before it is written on; never in use across two handlers. */
+  readonly buffer: Buffer = Buffer.allocUnsafeSlow(1 << 16);
+  /** Milliseconds of this turn of the loop. */
+  now = 0;
+  readonly #descriptors: DescriptorTable;
+  readonly #onError: (error: unknown) => void;
+  readonly #timed = new Map<Timed, number>();
+  readonly #starved = new Set<Task>();
+  readonly #atEnd = new Set<Task>();
+  #ready: Task[] = [];
+  #netns = -1;
+  #running = true;
+  #isRetiring = false;
+
+  constructor({ system, limits, descriptors, onError }: EngineOptions) {
+    this.system = system;
+    this.limits = limits;
+    this.#descriptors = descriptors;
+    this.#onError = onError;
+    this.poller = new Poller(system);
+    this.pipes = new PipePool(this);
+  }
+
+  /** Runs until `stop`. */
+  run(): void {
+    while (this.#running) {
+      this.now = performance.now();
+      const next = this.#runTimed();
+      const timeout = this.#ready.length > 0 ? 0 : next;
+      const count = this.poller.wait(timeout);
+      this.now = performance.now();
+      this.poller.dispatch(count, this.#onError);
+      this.#runReady();
+    }
+    this.pipes.close();
+    this.poller.close();
+  }
+
+  stop(): void {
+    this.#running = false;
+  }
+
+  /** Stops as soon as no connection is left. */
+  stopWhenIdle(): void {
+    this.#isRetiring = true;
+    this.connectionEnded();
+  }
+
+  /** Told by the connections. */
+  connectionEnded(): void {
+    if (this.#isRetiring && this.connections.size === 0) this.#running = false;
+  }
+
+  /** Resumes a task after the events of this turn. */
+  later(task: Task): void {
+    this.#ready.push(task);
+  }
+
+  /** Resumes a task at the end of this turn, once however often it is asked for. */
+  atEnd(task: Task): void {
+    this.#atEnd.add(task);
+  }
+
+  /** Resumes a task when a descriptor was closed, or after a moment: those of other threads and programs count too. */
+  whenDescriptorsAreFree(task: Task): void {
+    this.#starved.add(task);
+    this.schedule({ onTime: () => this.#wakeStarved() }, STARVED_MS);
+  }
+
+  /** Asks `timed` after so many milliseconds; anew if it waits already. */
+  schedule(timed: Timed, ms: number): void {
+    this.#timed.set(timed, this.now + ms);
+  }
+
+  unschedule(timed: Timed): void {
+    this.#timed.delete(timed);
+  }
+
+  /** A socket in a network namespace; undefined when descriptors or memory ran out. */
+  socket(netns: number, { v6, type }: { readonly v6: boolean; readonly type: number }): number | undefined {
+    const { system } = this;
+    if (this.#netns !== netns) {
+      check(system, 'setns', system.setns(netns, CLONE_NEWNET));
+      this.#netns = netns;
+    }
+    const fd = system.socket(v6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+      if (isExhausted(system.errno())) return undefined;
+      return check(system, 'socket', fd);
+    }
+    this.own(fd);
+    return fd;
+  }
+
+  /** Writes down that a descriptor is this engine's to close. */
+  own(fd: number): void {
+    this.#descriptors[fd] = 1;
+  }
+
+  /** Closes a descriptor, watched or not. */
+  close(fd: number): void {
+    this.poller.forget(fd);
+    this.#descriptors[fd] = 0;
+    this.system.close(fd);
+    if (this.#starved.size > 0) this.#wakeStarved();
+  }
+
+  /** Lets go of a descriptor that somebody else goes on with. */
+  release(fd: number): void {
+    this.poller.remove(fd);
+    this.#descriptors[fd] = 0;
+  }
+
+  report(error: unknown): void {
+    this.#onError(error);
+  }
+
+  #wakeStarved(): undefined {
+    for (const task of this.#starved) this.#ready.push(task);
+    this.#starved.clear();
+  }
+
+  #runReady(): void {
+    if (this.#ready.length > 0) {
+      const ready = this.#ready;
+      this.#ready = [];
+      for (const task of ready) this.#attempt(task);
+    }
+    if (this.#atEnd.size === 0) return;
+    for (const task of this.#atEnd) this.#attempt(task);
+    this.#atEnd.clear();
+  }
+
+  #attempt(task: Task): void {
+    try {
+      task.resume();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  // Few things have deadlines (a listener has one for all its flows), so that looking at all of them is cheap.
+  #runTimed(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const [timed, at] of this.#timed) {
+      let due = at;
+      if (due <= this.now) {
+        this.#timed.delete(timed);
+        const again = timed.onTime(this.now);
+        if (again === undefined) continue;
+        due = this.now + again;
+        this.#timed.set(timed, due);
+      }
+      next = Math.min(next, due);
+    }
+    return next === Number.POSITIVE_INFINITY ? -1 : Math.max(1, Math.ceil(next - this.now));
+  }
+}
+
+const STARVED_MS = 100;
+
+/** True for errors that say that the process or the machine has no more of something. */
+export function isExhausted(errno: number): boolean {
+  return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;
+}

@@ -1,0 +1,42 @@
+import type { Counters } from '../counters.ts';
+import type { ListenAddress, Listener, ListenerPolicy } from '../listener.ts';
+import type { Connection, TransportLimits } from '../transport.ts';
+import type { DescriptorTable } from './descriptors.ts';
+
+/** A listener as it comes to a thread. */
+export interface OpenMessage {
+  readonly kind: 'open';
+  readonly listener: Listener;
+  readonly address: ListenAddress;
+  /** The listening socket; the thread closes it. */
+  readonly fd: number;
+  /** Descriptor of the network namespace in which endpoints are reached. */
+  readonly netns: number;
+  readonly counters: Counters;
+  readonly turn: Int32Array<SharedArrayBuffer>;
+}
+
+/** What a thread is told. */
+export type EngineMessage =
+  | OpenMessage
+  | { readonly kind: 'update'; readonly id: string; readonly policy: ListenerPolicy }
+  | { readonly kind: 'close'; readonly id: string }
+  /** Let go of all listeners, for another thread goes on with them; end when the last connection has ended. */
+  | { readonly kind: 'retire' }
+  | { readonly kind: 'list'; readonly request: number }
+  /** End at once; connections are reset. */
+  | { readonly kind: 'stop' };
+
+/** What a thread tells. */
+export type EngineReport =
+  | { readonly kind: 'connections'; readonly request: number; readonly connections: readonly Connection[] }
+  | { readonly kind: 'unreachable'; readonly id: string; readonly client: ListenAddress }
+  | { readonly kind: 'error'; readonly error: unknown };
+
+/** What a thread is started with. */
+export interface EngineStart {
+  /** Readable when a message waits. */
+  readonly wake: number;
+  readonly limits: TransportLimits;
+  readonly descriptors: DescriptorTable;
+}

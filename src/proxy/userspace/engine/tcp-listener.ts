@@ -1,0 +1,120 @@
+import { Balancer } from '../balancer.ts';
+import { COUNTER } from '../counters.ts';
+import type { ListenerPolicy } from '../listener.ts';
+import { SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
+import { EAGAIN, EPOLLIN, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, TCP_NODELAY } from './constants.ts';
+import { type Engine, isExhausted, type Task } from './engine.ts';
+import { check } from './engine-error.ts';
+import type { OpenMessage } from './messages.ts';
+import type { Handler } from './poller.ts';
+import { TcpConnection } from './tcp-connection.ts';
+
+const ACCEPTS_PER_TURN = 64;
+const ONE = Int32Array.of(1);
+export const ONE_BYTES: Uint8Array = new Uint8Array(ONE.buffer);
+
+/** The accepting end of a ServicePort in one thread. */
+export class TcpListener implements Handler, Task {
+  readonly engine: Engine;
+  readonly opened: OpenMessage;
+  readonly balancer: Balancer;
+  policy: ListenerPolicy;
+  readonly #address = Buffer.alloc(SOCKET_ADDRESS_LENGTH);
+  readonly #length = Int32Array.of(SOCKET_ADDRESS_LENGTH);
+  readonly #lengthBytes = new Uint8Array(this.#length.buffer);
+  // Made before a client is accepted: without a socket to the endpoint the client had better wait in the kernel's queue.
+  #spare: number | undefined;
+  #isOpen = true;
+
+  constructor(engine: Engine, opened: OpenMessage) {
+    this.engine = engine;
+    this.opened = opened;
+    this.policy = opened.listener.policy;
+    this.balancer = new Balancer({ random: Math.random, turn: opened.turn }, this.policy);
+    engine.own(opened.fd);
+    // Accepted sockets inherit it.
+    const { system } = engine;
+    check(system, 'setsockopt', system.setsockopt(opened.fd, IPPROTO_TCP, TCP_NODELAY, ONE_BYTES, 4));
+    engine.poller.add(opened.fd, EPOLLIN, this);
+  }
+
+  onEvents(): void {
+    const { engine, opened } = this;
+    const { system } = engine;
+    for (let accepted = 0; accepted < ACCEPTS_PER_TURN; accepted++) {
+      this.#spare ??= this.endpointSocket();
+      if (this.#spare === undefined) {
+        this.#pause();
+        return;
+      }
+      this.#length[0] = SOCKET_ADDRESS_LENGTH;
+      const fd = system.accept4(opened.fd, this.#address, this.#lengthBytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) {
+        const errno = system.errno();
+        if (errno === EAGAIN) return;
+        if (isExhausted(errno)) {
+          this.#pause();
+          return;
+        }
+        // The client is gone already, or the network said something about it: accept(2) asks to go on.
+        continue;
+      }
+      engine.own(fd);
+      const endpoint = this.#spare;
+      this.#spare = undefined;
+      new TcpConnection(this, fd, this.#address.subarray(0, this.#length[0])).connect(endpoint);
+    }
+  }
+
+  /** Accepts again after a pause. */
+  resume(): void {
+    if (!this.#isOpen) return;
+    this.engine.poller.modify(this.opened.fd, EPOLLIN);
+  }
+
+  /** A socket for a connection to an endpoint; undefined when descriptors ran out. */
+  endpointSocket(): number | undefined {
+    const { engine, opened } = this;
+    const fd = engine.socket(opened.netns, { v6: opened.listener.family === 'ipv6', type: SOCK_STREAM });
+    if (fd === undefined) return undefined;
+    engine.system.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE_BYTES, 4);
+    return fd;
+  }
+
+  setPolicy(policy: ListenerPolicy): void {
+    this.policy = policy;
+    this.balancer.setPolicy(policy);
+    const { drainMs } = this.engine.limits;
+    if (drainMs !== undefined) this.engine.schedule({ onTime: () => this.#drain() }, drainMs);
+  }
+
+  /** Stops accepting; connections go on. */
+  close(): void {
+    this.#stop();
+    this.engine.close(this.opened.fd);
+  }
+
+  /** Stops accepting, for another thread goes on with the socket. */
+  release(): void {
+    this.#stop();
+    this.engine.release(this.opened.fd);
+  }
+
+  #stop(): void {
+    this.#isOpen = false;
+    if (this.#spare !== undefined) this.engine.close(this.#spare);
+    this.#spare = undefined;
+  }
+
+  #pause(): void {
+    this.opened.counters[COUNTER.exhausted]! += 1;
+    this.engine.poller.modify(this.opened.fd, 0);
+    this.engine.whenDescriptorsAreFree(this);
+  }
+
+  #drain(): undefined {
+    for (const connection of this.engine.connections) {
+      if (connection.listener === this && !connection.hasEndpoint) connection.reset(COUNTER.drained);
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import { Balancer, type Candidate } from '../balancer.ts';
+import { COUNTER } from '../counters.ts';
+import type { ListenAddress, ListenerPolicy } from '../listener.ts';
+import { decodeSocketAddress, encodeSocketAddress, printSocketAddress } from '../socket-address.ts';
+import type { Connection } from '../transport.ts';
+import { EPOLLIN, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVBUF, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from './constants.ts';
+import type { Engine, Task, Timed } from './engine.ts';
+import type { OpenMessage } from './messages.ts';
+import type { Handler } from './poller.ts';
+import type { UdpBatches } from './udp-batches.ts';
+import { UdpFlow } from './udp-flow.ts';
+
+const BATCHES_PER_TURN = 4;
+const RECEIVE_BUFFER = new Uint8Array(Int32Array.of(4 << 20).buffer);
+
+export interface UdpListenerOptions {
+  readonly batches: UdpBatches;
+  /** Told of clients that should hear that nobody listens. */
+  readonly onUnreachable: (client: ListenAddress) => void;
+}
+
+/** The socket that the clients of a UDP ServicePort send to, in one thread. */
+export class UdpListener implements Handler, Timed, Task {
+  readonly engine: Engine;
+  readonly opened: OpenMessage;
+  readonly balancer: Balancer;
+  readonly #options: UdpListenerOptions;
+  readonly #flows = new Map<string | number, UdpFlow>();
+
+  constructor(engine: Engine, opened: OpenMessage, options: UdpListenerOptions) {
+    this.engine = engine;
+    this.opened = opened;
+    this.#options = options;
+    this.balancer = new Balancer({ random: Math.random, turn: opened.turn }, opened.listener.policy);
+    engine.own(opened.fd);
+    this.#enlarge(opened.fd);
+    engine.poller.add(opened.fd, EPOLLIN, this);
+  }
+
+  get batches(): UdpBatches {
+    return this.#options.batches;
+  }
+
+  onEvents(): void {
+    const { batches } = this;
+    const { inbound } = batches;
+    for (let turn = 0; turn < BATCHES_PER_TURN; turn++) {
+      inbound.prepare(0, inbound.size);
+      const count = this.engine.system.recvmmsg(this.opened.fd, inbound.header(0), inbound.size, MSG_DONTWAIT, null);
+      // Errors here are ICMP messages of clients that are gone; taking them is all that they want.
+      if (count <= 0) return;
+      this.#distribute(count);
+      if (count < inbound.size) return;
+    }
+  }
+
+  /** Sends the answers that gathered. */
+  resume(): void {
+    this.batches.flushReplies(this);
+  }
+
+  onTime(now: number): number | undefined {
+    const { udpIdleMs } = this.engine.limits;
+    for (const flow of this.#flows.values()) {
+      if (now - flow.lastAt < udpIdleMs) continue;
+      this.opened.counters[COUNTER.idle]! += 1;
+      this.end(flow);
+    }
+    return this.#flows.size === 0 ? undefined : udpIdleMs / 4;
+  }
+
+  setPolicy(policy: ListenerPolicy): void {
+    this.balancer.setPolicy(policy);
+    for (const flow of this.#flows.values()) if (!flow.candidate.present) this.end(flow);
+  }
+
+  close(): void {
+    this.#endAll();
+    this.engine.close(this.opened.fd);
+  }
+
+  release(): void {
+    this.#endAll();
+    this.engine.release(this.opened.fd);
+  }
+
+  /** Ends a flow whose endpoint says that nobody listens; the client is told the same. */
+  refused(flow: UdpFlow): void {
+    this.opened.counters[COUNTER.failedAttempts]! += 1;
+    this.end(flow);
+    this.#refuse(flow.client);
+  }
+
+  end(flow: UdpFlow): void {
+    this.#flows.delete(flow.key);
+    flow.candidate.active--;
+    this.opened.counters[COUNTER.closed]! += 1;
+    this.engine.close(flow.fd);
+  }
+
+  *describe(): Iterable<Connection> {
+    const { listener } = this.opened;
+    for (const flow of this.#flows.values()) {
+      yield {
+        node: listener.node,
+        protocol: 'udp',
+        service: listener.service,
+        client: printSocketAddress(decodeSocketAddress(flow.client)),
+        endpoint: flow.candidate.address,
+        ageSeconds: (this.engine.now - flow.startedAt) / 1000,
+        bytesIn: flow.bytesIn,
+        bytesOut: flow.bytesOut,
+      };
+    }
+  }
+
+  // Gathers the datagrams of each flow, for one call sends all that go to one socket.
+  #distribute(count: number): void {
+    const { inbound } = this.batches;
+    const { counters } = this.opened;
+    let touched: UdpFlow[] | undefined;
+    for (let index = 0; index < count; index++) {
+      const key = inbound.senderOf(index);
+      const flow = this.#flows.get(key) ?? this.#begin(key, index);
+      const length = inbound.lengthOf(index);
+      counters[COUNTER.datagramsIn]! += 1;
+      if (flow === undefined) continue;
+      counters[COUNTER.bytesIn]! += length;
+      flow.bytesIn += length;
+      flow.lastAt = this.engine.now;
+      if (flow.gathered.length === 0) {
+        touched ??= [];
+        touched.push(flow);
+      }
+      flow.gathered.push(index);
+    }
+    for (const flow of touched ?? []) this.#forward(flow);
+  }
+
+  #forward(flow: UdpFlow): void {
+    const { inbound, outbound } = this.batches;
+    const { gathered } = flow;
+    for (const [at, index] of gathered.entries()) {
+      outbound.setBytes(at, inbound, index);
+      outbound.setLength(at, inbound.lengthOf(index));
+    }
+    const count = gathered.length;
+    gathered.length = 0;
+    if (!flow.isOpen) return;
+    const { system } = this.engine;
+    const sent = system.sendmmsg(flow.fd, outbound.header(0), count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) flow.sendFailed(system.errno());
+  }
+
+  #begin(key: string | number, index: number): UdpFlow | undefined {
+    const { engine, balancer, opened } = this;
+    const client = this.batches.inbound.copyName(index);
+    const candidate = balancer.pick(balancer.needsClient ? clientOf(key) : 0, engine.now);
+    if (candidate === undefined) {
+      this.#refuse(client);
+      return undefined;
+    }
+    const fd = engine.socket(opened.netns, { v6: opened.listener.family === 'ipv6', type: SOCK_DGRAM });
+    if (fd === undefined) {
+      // The datagram is lost, as when the kernel has no room.
+      opened.counters[COUNTER.exhausted]! += 1;
+      return undefined;
+    }
+    return this.#connect(candidate, { key, client, fd });
+  }
+
+  #connect(candidate: Candidate, { key, client, fd }: Pick<UdpFlow, 'key' | 'client' | 'fd'>): UdpFlow | undefined {
+    const { engine, opened } = this;
+    candidate.encoded ??= encodeSocketAddress({ host: candidate.ip, port: candidate.port });
+    if (engine.system.connect(fd, candidate.encoded, candidate.encoded.length) < 0) {
+      opened.counters[COUNTER.failedAttempts]! += 1;
+      engine.close(fd);
+      this.#refuse(client);
+      return undefined;
+    }
+    this.#enlarge(fd);
+    const flow = new UdpFlow(this, candidate, { key, client, fd });
+    if (this.#flows.size === 0) engine.schedule(this, engine.limits.udpIdleMs / 4);
+    this.#flows.set(key, flow);
+    candidate.active++;
+    opened.counters[COUNTER.opened]! += 1;
+    engine.poller.add(fd, EPOLLIN, flow);
+    return flow;
+  }
+
+  #refuse(client: Buffer): void {
+    this.opened.counters[COUNTER.unreachable]! += 1;
+    this.#options.onUnreachable(decodeSocketAddress(client));
+  }
+
+  // Bursts that meet the default would be lost. Beyond the machine's limit only an administrator may go.
+  #enlarge(fd: number): void {
+    const { system } = this.engine;
+    if (system.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER, 4) < 0) {
+      system.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER, 4);
+    }
+  }
+
+  #endAll(): void {
+    this.engine.unschedule(this);
+    for (const flow of this.#flows.values()) this.end(flow);
+  }
+}
+
+// The client without its port.
+function clientOf(key: string | number): string | number {
+  return typeof key === 'number' ? Math.floor(key / 65_536) : key.slice(2);
+}
