@@ -73,7 +73,7 @@ spec: {className: deep, berths: [${berths}]${more}}
 const binaries = kubectlBinaries();
 
 describe.skipIf(binaries[0] === NO_KUBECTL).each([...binaries])(
-  'custom resources with kubectl $version',
+  'custom resources with kubectl $version [needs kubectl on the PATH, or KUBECTL=path:path]',
   ({ path }) => {
     let lab: ApiServerLab;
     let folder: string;
