@@ -44,7 +44,7 @@ export class EngineThread {
     });
     worker.unref();
     worker.on('error', (error) => this.#end(error));
-    worker.on('exit', () => this.#end());
+    worker.on('exit', (code) => this.#end(code === 0 ? undefined : new Error(`a thread ended with code ${code}`)));
   }
 
   /** Resolves when the thread is over. */

@@ -63,6 +63,7 @@ export class Engine {
     this.#descriptors = descriptors;
     this.#onError = onError;
     this.poller = new Poller(system);
+    this.own(this.poller.fd);
     this.pipes = new PipePool(this);
   }
 
@@ -78,7 +79,7 @@ export class Engine {
       this.#runReady();
     }
     this.pipes.close();
-    this.poller.close();
+    this.close(this.poller.fd);
   }
 
   stop(): void {

@@ -19,7 +19,8 @@ const DATA = WORDS === 3 ? 1 : 2;
  */
 export class Poller {
   readonly #system: System;
-  readonly #epoll: number;
+  /** Descriptor of the instance. */
+  readonly fd: number;
   readonly #events = new Int32Array(BATCH * WORDS);
   readonly #bytes = new Uint8Array(this.#events.buffer);
   readonly #event = new Int32Array(WORDS);
@@ -30,7 +31,7 @@ export class Poller {
 
   constructor(system: System) {
     this.#system = system;
-    this.#epoll = check(system, 'epoll_create1', system.epoll_create1(EPOLL_CLOEXEC));
+    this.fd = check(system, 'epoll_create1', system.epoll_create1(EPOLL_CLOEXEC));
   }
 
   add(fd: number, events: number, handler: Handler): void {
@@ -53,7 +54,7 @@ export class Poller {
   /** Forgets a descriptor that goes on living. */
   remove(fd: number): void {
     this.forget(fd);
-    check(this.#system, 'epoll_ctl', this.#system.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, null));
+    check(this.#system, 'epoll_ctl', this.#system.epoll_ctl(this.fd, EPOLL_CTL_DEL, fd, null));
   }
 
   /** Forgets a descriptor that is about to be closed: the kernel does the same by itself. */
@@ -64,7 +65,7 @@ export class Poller {
 
   /** Waits for events, -1 for ever, and tells how many there are. */
   wait(timeoutMs: number): number {
-    const count = this.#system.epoll_wait(this.#epoll, this.#bytes, BATCH, timeoutMs);
+    const count = this.#system.epoll_wait(this.fd, this.#bytes, BATCH, timeoutMs);
     if (count < 0 && this.#system.errno() !== EINTR) check(this.#system, 'epoll_wait', count);
     return count;
   }
@@ -84,14 +85,10 @@ export class Poller {
     }
   }
 
-  close(): void {
-    this.#system.close(this.#epoll);
-  }
-
   #control(operation: number, fd: number, events: number): void {
     this.#event[0] = events;
     this.#event[DATA] = fd;
     this.#event[DATA + 1] = this.#registrations[fd]!;
-    check(this.#system, 'epoll_ctl', this.#system.epoll_ctl(this.#epoll, operation, fd, this.#eventBytes));
+    check(this.#system, 'epoll_ctl', this.#system.epoll_ctl(this.fd, operation, fd, this.#eventBytes));
   }
 }

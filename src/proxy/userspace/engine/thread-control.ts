@@ -35,17 +35,22 @@ export class ThreadControl implements Handler {
 
   /** Runs until it is told to end. */
   run(): void {
-    this.#receive();
     this.#engine.run();
   }
 
   onEvents(): void {
     this.#engine.system.read(this.#wake, this.#word, this.#word.length);
-    this.#receive();
+    for (let message = this.#port.receive(); message !== undefined; message = this.#port.receive())
+      this.#attempt(message);
   }
 
-  #receive(): void {
-    for (let message = this.#port.receive(); message !== undefined; message = this.#port.receive()) this.#obey(message);
+  // One listener that cannot be served does not keep the others from being opened.
+  #attempt(message: EngineMessage): void {
+    try {
+      this.#obey(message);
+    } catch (error) {
+      this.#engine.report(error);
+    }
   }
 
   #obey(message: EngineMessage): void {
