@@ -3,6 +3,7 @@ import { towtankVersion } from '../cluster/version.ts';
 import { UserError } from '../errors/towtank-error.ts';
 import { addClusterCommands } from './commands/cluster-commands.ts';
 import { addDnsCommands } from './commands/dns-commands.ts';
+import { addGetCommands } from './commands/get-commands.ts';
 import { addInfoCommands } from './commands/info-commands.ts';
 import { addOfflineCommands } from './commands/offline-commands.ts';
 import { addProxyCommand } from './commands/proxy-command.ts';
@@ -29,6 +30,7 @@ export function buildProgram(outcome: Outcome): Command {
   addClusterCommands(program, outcome);
   addRunCommands(program, outcome);
   addInfoCommands(program, outcome);
+  addGetCommands(program);
   addSnapshotCommands(program);
   addOfflineCommands(program);
   addProxyCommand(program);

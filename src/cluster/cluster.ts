@@ -123,7 +123,7 @@ export class Cluster implements AsyncDisposable {
   readonly #record: ClusterRecord;
   readonly #control: ControlClient;
 
-  constructor({ record, paths }: LaunchedCluster) {
+  constructor({ record, paths }: Pick<LaunchedCluster, 'record' | 'paths'>) {
     this.name = record.name;
     this.paths = paths;
     this.#record = record;
@@ -166,6 +166,11 @@ export class Cluster implements AsyncDisposable {
     return this.#control.call('/wait', { timeoutMs: 30_000, ...settings });
   }
 
+  /** The connections and UDP flows that proxies in userspace mode carry now. */
+  connections(): Promise<readonly ConnectionStatus[]> {
+    return this.#control.call('/connections');
+  }
+
   status(): Promise<ClusterStatus> {
     return this.#control.call('/status');
   }
@@ -188,6 +193,11 @@ export class Cluster implements AsyncDisposable {
 
   at(target: Target): Place {
     return new Place(this.#control, target);
+  }
+
+  /** Plugs a link that was moved into the sandbox's root namespace into the fabric. */
+  plugIn(link: string): Promise<void> {
+    return this.#control.call('/plug-in', { link });
   }
 
   /**

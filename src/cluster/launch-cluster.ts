@@ -6,9 +6,11 @@ import { createInterface } from 'node:readline';
 import { hasCode, TowtankError, UserError } from '../errors/towtank-error.ts';
 import { type HostSocket, openHostSockets } from '../kernel/host-sockets.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
+import { ownNetworks } from '../kernel/own-networks.ts';
 import { launchSandbox, type SandboxProcess } from '../kernel/sandbox.ts';
 import { listenTcp, localPort } from '../kernel/sockets.ts';
 import { chooseTier, isMachineNetwork, type Tier } from '../kernel/tier.ts';
+import { avoidOverlap } from './config/avoid-overlap.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
 import { fitToTier } from './config/fit-to-tier.ts';
 import { fromWire } from './control/frames.ts';
@@ -50,6 +52,10 @@ export interface LaunchOptions {
 export interface LaunchedCluster {
   readonly record: ClusterRecord;
   readonly paths: ClusterPaths;
+  /** As it was carried out: a tier may have narrowed what was left to the default. */
+  readonly config: ClusterConfig;
+  /** Resolves when its supervisor has ended; only with `lifeline`. */
+  readonly ended: Promise<void>;
 }
 
 const START_TIMEOUT_MS = 120_000;
@@ -77,7 +83,7 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
   const goesOn = options.lifeline !== true && options.fresh !== true;
   const kept = goesOn ? readKept(paths) : undefined;
   const wanted = continueKept(options.config, kept);
-  const config = fitToTier(wanted, tier);
+  const config = placeRanges(fitToTier(wanted, tier), { ...options, tier });
   removeCluster(paths, goesOn);
   const hadStore = existsSync(paths.store);
   makeClusterFolder(paths);
@@ -89,6 +95,11 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
     removeCluster(paths, hadStore);
     throw error;
   }
+}
+
+// Where the machine's own network is to reach the cluster, or is the cluster's, the two must not have the same addresses.
+function placeRanges(config: ClusterConfig, { tier, openApi }: LaunchOptions): ClusterConfig {
+  return tier === 'full' && openApi !== true ? config : avoidOverlap(config, ownNetworks());
 }
 
 function requireTier(tier: Tier): void {
@@ -144,7 +155,7 @@ async function launchInto(
     writeWhole(paths.record, JSON.stringify(record));
     await waitUntilReady(start, sandbox, paths, options.onStep);
     if (!spec.lifeline) start.close();
-    return { record, paths };
+    return { record, paths, config, ended: start.closed };
   } catch (error) {
     start.close();
     sandbox?.kill();
@@ -240,6 +251,7 @@ class StartSocket {
   #socket: Socket | undefined;
   #listener: ((message: StartMessage) => void) | undefined;
   readonly #early: StartMessage[] = [];
+  readonly #closed = Promise.withResolvers<void>();
 
   private constructor(path: string, server: Server) {
     this.path = path;
@@ -248,12 +260,18 @@ class StartSocket {
       this.#socket = socket;
       // A supervisor that dies resets the connection; its exit is what counts.
       socket.on('error', () => socket.destroy());
+      socket.on('close', () => this.#closed.resolve());
       createInterface({ input: socket }).on('line', (line) => {
         const message = JSON.parse(line) as StartMessage;
         if (this.#listener) this.#listener(message);
         else this.#early.push(message);
       });
     });
+  }
+
+  /** Resolves when the supervisor's end was closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   static async listen(path: string): Promise<StartSocket> {

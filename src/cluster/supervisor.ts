@@ -42,11 +42,12 @@ async function supervise(spec: StartSpec): Promise<void> {
 }
 
 // A library's cluster must not outlive it: its connection is the sign of life.
-function endWithLauncher(launcher: Socket, { lifeline, paths }: StartSpec): void {
+function endWithLauncher(launcher: Socket, { lifeline, paths, tier }: StartSpec): void {
   launcher.on('error', (error) => log(`the launcher's socket: ${error.message}`));
   launcher.on('close', () => {
     if (!lifeline) return;
-    rmSync(paths.folder, { recursive: true, force: true });
+    // Whoever cleans up after a cluster without a sandbox needs the folder still.
+    if (tier === 'full') rmSync(paths.folder, { recursive: true, force: true });
     process.exit(0);
   });
   launcher.resume();
@@ -64,6 +65,7 @@ if (spec.tier === 'full') prepareSandbox();
 if (process.argv.includes('--clean')) {
   const { cleanHost } = await import('./clean-host.ts');
   await cleanHost(spec);
+  if (spec.lifeline) rmSync(spec.paths.folder, { recursive: true, force: true });
 } else {
   await supervise(spec);
 }

@@ -6,6 +6,7 @@ import { type Finding, runProbes } from './doctor/finding.ts';
 import { machineProbes } from './doctor/machine-probes.ts';
 import { programProbes } from './doctor/program-probes.ts';
 import { launchSandbox } from './sandbox.ts';
+import { examineTiers, type TierFinding } from './tier.ts';
 
 export type { Finding } from './doctor/finding.ts';
 export { hasProgram, requirePrograms } from './doctor/required-programs.ts';
@@ -13,16 +14,28 @@ export { hasProgram, requirePrograms } from './doctor/required-programs.ts';
 const insideFile = import.meta.url.endsWith('.ts') ? './doctor/inside.ts' : './inside.js';
 
 /**
- * Examines this machine: programs, limits, whether a sandbox can be had, and, in one that exists for a second, what the kernel
+ * Examines this machine: tiers, programs, limits, whether a sandbox can be had, and, in one that exists for a second, what the kernel
  * can do. Changes nothing of the host, and never rejects for what it finds.
  */
 export async function examineMachine(): Promise<readonly Finding[]> {
-  return [...(await runProbes([...machineProbes, ...programProbes])), ...(await examineKernel())];
+  const tiers = await examineTiers();
+  // Without a sandbox a container still has the tiers below.
+  const required = tiers.every(({ tier, ok }) => tier === 'full' || !ok);
+  const found = await runProbes([...machineProbes, ...programProbes]);
+  return [...tiers.map(tierFinding), ...found, ...(await examineKernel(required))];
 }
 
-async function examineKernel(): Promise<Finding[]> {
+function tierFinding({ tier, ok, detail, needs, withoutIt }: TierFinding): Finding {
+  return { name: `tier ${tier}`, ok, required: false, detail, costs: withoutIt, remedy: `docker run ${needs}` };
+}
+
+async function examineKernel(required: boolean): Promise<Finding[]> {
   const folder = mkdtempSync(join(tmpdir(), 'towtank-doctor-'));
-  const about = { name: 'sandbox', required: true, costs: 'no cluster starts' } as const;
+  const about = {
+    name: 'sandbox',
+    required,
+    costs: required ? 'no cluster starts' : 'no namespaces, so none of the full tier',
+  } as const;
   const how = process.geteuid?.() === 0 ? 'as root' : `as user ${process.geteuid?.()}, through a user namespace`;
   try {
     const findings = await probeInSandbox(folder);

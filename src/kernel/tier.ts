@@ -20,22 +20,28 @@ export interface TierFinding {
   readonly detail: string;
   /** What it needs, as options of `docker run`. */
   readonly needs: string;
-  /** What is different from the tier above it. */
-  readonly costs: string;
+  /** What it is. */
+  readonly is: string;
+  /** What does not work without it. */
+  readonly withoutIt: string;
 }
 
-const about: Readonly<Record<Tier, Pick<TierFinding, 'needs' | 'costs'>>> = {
+const about: Readonly<Record<Tier, Pick<TierFinding, 'needs' | 'is' | 'withoutIt'>>> = {
   full: {
     needs: '--cap-add NET_ADMIN --cap-add SYS_ADMIN --security-opt apparmor=unconfined (or --privileged)',
-    costs: 'nothing',
+    is: 'a network namespace for each node and pod',
+    withoutIt:
+      'a kube-proxy for each node, Local traffic policies, ports and files of their own for pods, hostPort, IPv6, several clusters',
   },
   flat: {
     needs: '--cap-add NET_ADMIN',
-    costs: 'one kube-proxy and one port space for all nodes, IPv4 only, no files of their own for pods',
+    is: 'nodes, pods and Services in the one network namespace of this container, with one kube-proxy',
+    withoutIt: 'rules of iptables and nftables; programs in pods and the container call Services as they are',
   },
   loopback: {
-    needs: 'nothing',
-    costs: 'no kernel rules at all: Services are relayed by a userspace proxy on addresses of 127.0.0.0/8',
+    needs: '(nothing)',
+    is: 'nodes, pods and Services on addresses of 127.0.0.0/8, relayed by a userspace proxy',
+    withoutIt: 'anything at all where the other two cannot be had',
   },
 };
 
@@ -61,9 +67,9 @@ export async function chooseTier(): Promise<Tier> {
   return (await examineTiers()).find(({ ok }) => ok)?.tier ?? 'full';
 }
 
-/** The same while nothing says otherwise, with what it costs, for people. */
+/** A tier in words: `flat: nodes, pods and Services in ...`. */
 export function describeTier(tier: Tier): string {
-  return `${tier}: ${about[tier].costs === 'nothing' ? 'a network namespace for each node and pod' : about[tier].costs}`;
+  return `${tier}: ${about[tier].is}`;
 }
 
 async function answer(attempt: () => string | Promise<string>): Promise<Pick<TierFinding, 'ok' | 'detail'>> {

@@ -84,7 +84,7 @@ A cluster that was killed, or taken down with --keep, goes on with the objects t
     )
     .action(async (options: UpOptions) => {
       const { up } = await import('./up.ts');
-      await up(readConfig(options), {
+      outcome.exitCode = await up(readConfig(options), {
         manifests: options.apply.map(readText),
         quiet: options.quiet ?? false,
         fresh: options.fresh ?? false,

@@ -9,7 +9,25 @@ export async function doctor({ output }: { readonly output: Output }): Promise<n
   return findings.some(({ ok, required }) => required && !ok) ? 1 : 0;
 }
 
-function table(findings: readonly Finding[]): string {
+const TIER = 'tier ';
+
+function table(all: readonly Finding[]): string {
+  const tiers = all.filter(({ name }) => name.startsWith(TIER));
+  return [...tiers.flatMap(tierLines), '', ...findingLines(all.filter(({ name }) => !name.startsWith(TIER)))].join(
+    '\n',
+  );
+}
+
+// Only the best tier counts: what is lacking for those above it is told with what that costs.
+function tierLines(finding: Finding, index: number, tiers: readonly Finding[]): readonly string[] {
+  const { name, ok, detail, costs, remedy } = finding;
+  const best = tiers.findIndex((tier) => tier.ok);
+  const head = `${mark(finding)} ${name.padEnd(13)}  ${detail}`;
+  if (ok || (best !== -1 && index > best)) return [head];
+  return [head, `  ${' '.repeat(13)}  costs: ${costs}`, `  ${' '.repeat(13)}  needs: ${remedy}`];
+}
+
+function findingLines(findings: readonly Finding[]): readonly string[] {
   const width = Math.max(...findings.map(({ name }) => name.length));
   const lines = findings.flatMap((finding) => [
     `${mark(finding)} ${finding.name.padEnd(width)}  ${finding.detail}`,
@@ -22,7 +40,7 @@ function table(findings: readonly Finding[]): string {
     lacking === 0
       ? 'clusters can run here'
       : `clusters cannot run here: ${lacking} required ${lacking === 1 ? 'thing is' : 'things are'} missing`;
-  return [...lines, '', verdict].join('\n');
+  return [...lines, '', verdict];
 }
 
 function mark({ ok, required }: Finding): string {

@@ -1,3 +1,4 @@
+import { UserError } from '../../errors/towtank-error.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import type { Tier } from '../../kernel/tier.ts';
 import { Fabric } from '../../kernel/topology/fabric.ts';
@@ -13,16 +14,23 @@ export interface ClusterNetwork {
   readonly fabric: AsyncDisposable & { readonly root: NetworkNamespace };
   readonly nodes: ReadonlyMap<string, NodeNetwork>;
   readonly client: NetworkNamespace;
+  /** Plugs a further link of the root namespace into the fabric. Throws ERR_TIER where there is no fabric. */
+  plugIn(link: string): void;
 }
 
 /** Makes fabric, nodes and the outside client, each in a namespace of its own or, in the flat tier, all in this one. */
 export async function buildNetwork(plan: AddressPlan, config: ClusterConfig, tier: Tier): Promise<ClusterNetwork> {
   const fabric = tier === 'full' ? createFabric(plan, config) : await createFlatFabric(plan, config);
+  const plugIn = (link: string): void => {
+    if (!('plugIn' in fabric))
+      throw new UserError({ code: 'ERR_TIER', message: `the ${tier} tier has no fabric to plug ${link} into` });
+    fabric.plugIn(link);
+  };
   fabric.addNodes(
     plan.nodes.map(({ name, interfaceAddresses, podCIDRs }) => ({ name, addresses: interfaceAddresses, podCIDRs })),
   );
   const client = fabric.addOutsideClient({ name: CLIENT_NAME, addresses: plan.client });
-  return { fabric, nodes: fabric.nodes, client };
+  return { fabric, nodes: fabric.nodes, client, plugIn };
 }
 
 function createFabric(plan: AddressPlan, config: ClusterConfig): Fabric {

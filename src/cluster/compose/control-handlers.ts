@@ -6,7 +6,7 @@ import type { Pod } from '../../kube/generated/types.ts';
 import type { ExecOptions, ExitStatus, KubeletConnection } from '../../kube/kubelet-connection.ts';
 import { type KubeObject, type ResourceType, resources } from '../../kube/resources.ts';
 import type { ControlHandlers } from '../control/control-server.ts';
-import type { ClusterStatus, DnsQueryRequest, FetchRequest, Target } from '../control/protocol.ts';
+import type { ClusterStatus, ConnectionStatus, DnsQueryRequest, FetchRequest, Target } from '../control/protocol.ts';
 import { applyManifests, type FindType } from './apply-manifests.ts';
 import type { ClusterNetwork } from './build-network.ts';
 import { execAt } from './exec-at.ts';
@@ -27,6 +27,8 @@ export interface ControlOptions {
   /** Finds a type by its plural, singular or short name. */
   readonly findResource: (name: string) => ResourceType | undefined;
   readonly status: () => Promise<ClusterStatus>;
+  /** What proxies in userspace mode carry. */
+  readonly connections: () => Promise<readonly ConnectionStatus[]>;
   /** Resolves when what was written has reached the kernel. */
   readonly settled: () => Promise<void>;
   /** The bytes of a snapshot file. */
@@ -65,6 +67,7 @@ export function createControlHandlers(options: ControlOptions): ControlHandlers 
   return {
     calls: {
       '/status': status,
+      '/connections': options.connections,
       '/get': (body) => get(body as ObjectRequest),
       '/delete': (body) => {
         const type = typeOf((body as ObjectRequest).resource);
@@ -78,6 +81,7 @@ export function createControlHandlers(options: ControlOptions): ControlHandlers 
         await options.settled();
       },
       '/settled': options.settled,
+      '/plug-in': async (body) => options.network.plugIn((body as { link: string }).link),
       '/fetch': (body) => fetchAt(options, body as FetchRequest),
       '/dns-query': (body) => queryAt(options, body as DnsQueryRequest),
     },

@@ -3,7 +3,7 @@ import type { Worker } from '../../controllers/loop/controller-context.ts';
 import { startControllers } from '../../controllers/start-controllers.ts';
 import { ClusterZone } from '../../dns/zone/cluster-zone.ts';
 import { TowtankError } from '../../errors/towtank-error.ts';
-import { type ClusterResolver, pointResolver } from '../../kernel/resolver-file.ts';
+import { pointResolver } from '../../kernel/resolver-file.ts';
 import { refuseUnclaimed } from '../../kernel/topology/refuse-unclaimed.ts';
 import { SharedInformers } from '../../kube/informers.ts';
 import { resources } from '../../kube/resources.ts';
@@ -20,6 +20,7 @@ import { markPodsNotReady, type PodKey } from './after-restart.ts';
 import { announceLoadBalancers } from './announce-load-balancers.ts';
 import { applyManifests } from './apply-manifests.ts';
 import { buildNetwork, type ClusterNetwork } from './build-network.ts';
+import { resolverOf } from './cluster-resolver.ts';
 import { readStatus } from './cluster-status.ts';
 import { ComponentHealth } from './component-health.ts';
 import { createControlHandlers } from './control-handlers.ts';
@@ -121,6 +122,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
         clusterDNS: [...plan.clusterDNS, ...nodeCacheAddresses(plan.families)],
         settled,
         snapshot: () => snapshotOf(store, spec),
+        connections: async () => (await transport?.connections()) ?? [],
         status: () => readStatus({ ...parts, store, client }),
       }),
     ),
@@ -173,12 +175,6 @@ function createKubelets(parts: Parts): Kubelets {
 function podFolders({ tier, paths }: StartSpec): { readonly stateDir: string; readonly runtimeDir?: string } {
   if (tier === 'full') return { stateDir: '/run/towtank' };
   return { stateDir: join(paths.folder, 'pods'), runtimeDir: join(paths.folder, 'layers') };
-}
-
-/** What programs outside of pods resolve names of the cluster with, as pods of namespace default do. */
-export function resolverOf({ config }: Pick<StartSpec, 'config'>, { clusterDNS }: AddressPlan): ClusterResolver {
-  const { domain } = config.dns;
-  return { nameservers: clusterDNS, search: [`default.svc.${domain}`, `svc.${domain}`, domain] };
 }
 
 // What kubelets write into the resolv.conf of pods.

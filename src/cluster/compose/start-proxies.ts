@@ -3,7 +3,6 @@ import { createConntrackRunner } from '../../kernel/runners/conntrack-runner.ts'
 import { createIptablesRunner } from '../../kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../../kernel/runners/nft-runner.ts';
 import { listenTcp } from '../../kernel/sockets.ts';
-import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { SharedInformers } from '../../kube/informers.ts';
@@ -14,6 +13,7 @@ import type { AddressPlan } from '../config/address-plan.ts';
 import type { ClusterConfig, ProxyMode } from '../config/cluster-config.ts';
 import type { ComponentHealth } from './component-health.ts';
 import { nodeSockets } from './node-sockets.ts';
+import { nodeSysctl } from './node-sysctl.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface ProxiesOptions {
@@ -78,7 +78,7 @@ function nodeOptions(
       conntrack: createConntrackRunner(rules),
     },
     addresses: () => localAddresses(network),
-    ...(shared ? {} : { sysctl: sysctlOf(netns) }),
+    ...(shared ? {} : { sysctl: nodeSysctl(netns) }),
     listen: (address) => listenTcp(netns, address),
     ...(transport === undefined ? {} : { userspace: { transport, sockets: nodeSockets(netns) } }),
     log: ({ level, message, error }) => {
@@ -95,18 +95,4 @@ const FEW_NODES = 4;
 function localAddresses({ plan, announced }: NodeNetwork): readonly string[] {
   const own = plan.addresses.map((address) => address.slice(0, address.indexOf('/')));
   return ['127.0.0.1', '::1', ...own, ...announced];
-}
-
-function sysctlOf(netns: NetworkNamespace): NonNullable<ProxyOptions['sysctl']> {
-  return {
-    read: (key) => {
-      try {
-        return readSysctl(netns, key);
-      } catch {
-        // The kernel lacks it, which is an answer.
-        return undefined;
-      }
-    },
-    write: (key, value) => writeSysctl(netns, key, value),
-  };
 }

@@ -20,6 +20,8 @@ export interface AddressPlan {
   readonly nodes: readonly NodeAddresses[];
   /** The client that is not part of the cluster, with prefix length. */
   readonly client: readonly string[];
+  /** The machine itself, where it joins the fabric, with prefix length. */
+  readonly host: readonly string[];
   readonly podCIDRs: readonly string[];
   readonly serviceCIDRs: readonly string[];
   readonly loadBalancerCIDRs: readonly string[];
@@ -30,6 +32,7 @@ export interface AddressPlan {
 
 const FIRST_NODE = 2;
 const CLIENT = 257;
+const HOST = 258;
 
 /** Gives every part of a cluster its addresses. Throws UserError ERR_INVALID_CONFIG for ranges that overlap or are too small. */
 export function buildAddressPlan(config: ClusterConfig): AddressPlan {
@@ -52,6 +55,7 @@ export function buildAddressPlan(config: ClusterConfig): AddressPlan {
       };
     }),
     client: ranges.map(({ nodes }) => withPrefix(nodes, first(nodes, clientOffset(nodes)))),
+    host: ranges.map(({ nodes }) => withPrefix(nodes, first(nodes, HOST))),
     podCIDRs: ranges.map(({ pods }) => printCIDR(pods)),
     serviceCIDRs: ranges.map(({ services }) => printCIDR(services)),
     loadBalancerCIDRs: ranges.map(({ loadBalancers }) => printCIDR(loadBalancers)),
@@ -88,14 +92,14 @@ function readRanges(network: ClusterConfig['network'], family: IPFamily): Ranges
   const { nodes, loadBalancers } = ranges;
   if (loadBalancers.first < nodes.first || loadBalancers.last > nodes.last)
     refuse('loadBalancerCIDRs', 'must lie inside nodeCIDRs');
-  if (loadBalancers.first <= nodes.first + BigInt(CLIENT))
-    refuse('loadBalancerCIDRs', `must begin after the first ${CLIENT} addresses of nodeCIDRs`);
+  if (loadBalancers.first <= nodes.first + BigInt(HOST))
+    refuse('loadBalancerCIDRs', `must begin after the first ${HOST} addresses of nodeCIDRs`);
   return ranges;
 }
 
 // The client stands apart from the nodes, so that its address reads differently from theirs.
 function clientOffset(nodes: CIDR): number {
-  if (sizeOf(nodes) <= BigInt(CLIENT + 2)) {
+  if (sizeOf(nodes) <= BigInt(HOST + 2)) {
     throw new UserError({
       code: 'ERR_INVALID_CONFIG',
       message: `spec.network.nodeCIDRs: ${printCIDR(nodes)} is too small`,

@@ -27,6 +27,7 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   fchdir(fd: number): number;
   chdir(path: string): number;
+  chroot(path: string): number;
   pipe2(descriptors: Uint8Array, flags: number): number;
   pivot_root(newRoot: string, putOld: string): number;
   sethostname(name: string, length: number): number;
@@ -55,6 +56,7 @@ const declarations = [
   'int ioctl(int fd, unsigned long request, void *argument)',
   'int fchdir(int fd)',
   'int chdir(const char *path)',
+  'int chroot(const char *path)',
   'int pipe2(void *descriptors, int flags)',
   'int pivot_root(const char *newRoot, const char *putOld)',
   'int sethostname(const char *name, size_t length)',

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SystemCallError } from '../../errors/system-call-error.ts';
-import { MNT_DETACH } from '../ffi/constants.ts';
+import { MNT_DETACH, MS_MOVE } from '../ffi/constants.ts';
 import { systemCall } from '../ffi/system-calls.ts';
 import { netnsDirectory } from '../network-namespace.ts';
 import { assembleRoot } from './assemble-root.ts';
@@ -57,10 +57,22 @@ export function mountInto(root: string, mounts: readonly ProgramMount[]): void {
 /** Makes `root` the root of this mount namespace, for good. */
 export function enterRoot(root: string): void {
   systemCall('chdir', [root], { subject: root });
-  // Putting the old root on top of the new one and taking it off again needs no folder for it.
-  systemCall('pivot_root', ['.', '.'], { subject: root });
-  systemCall('umount2', ['.', MNT_DETACH], { subject: 'old root' });
+  try {
+    // Putting the old root on top of the new one and taking it off again needs no folder for it.
+    systemCall('pivot_root', ['.', '.'], { subject: root });
+    systemCall('umount2', ['.', MNT_DETACH], { subject: 'old root' });
+  } catch (error) {
+    if (!(error instanceof SystemCallError) || !['EPERM', 'ENOSYS'].includes(error.errno)) throw error;
+    coverRoot(root);
+  }
   systemCall('chdir', ['/'], { subject: root });
+}
+
+// Docker's seccomp profile knows no pivot_root, whatever the capabilities: the new root is moved over the old one, as an initial
+// ramdisk does it.
+function coverRoot(root: string): void {
+  systemCall('mount', ['.', '/', null, MS_MOVE, null], { subject: root });
+  systemCall('chroot', ['.'], { subject: root });
 }
 
 interface RootOptions {

@@ -115,6 +115,12 @@ export class Fabric implements AsyncDisposable {
     return netns;
   }
 
+  /** Makes a link that is in the root namespace already a port of the fabric. Throws ERR_NETLINK when there is none. */
+  plugIn(link: string): void {
+    links.apply(this.root, [{ kind: 'setLink', link, master: this.plan.name, up: true }]);
+    awaitCarrier(this.root, link);
+  }
+
   /** Name of the bridge port, in the root namespace, that a node's or client's cable ends at. Throws ERR_USAGE. */
   portOf(name: string): string {
     const port = this.#ports.get(name);

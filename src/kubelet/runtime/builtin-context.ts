@@ -26,12 +26,20 @@ export function buildBuiltinContext(
     print: (text) => write('stdout', text),
     run: (command) => runToEnd(world, command),
     resolve: (host) => resolveName(world, host),
-    volumePath: (path) => pod.files.hostPath(spec, path),
+    volumePath: (path) => filePath(world, path),
   };
 }
 
+// Where pods have no files of their own, those that they should have are read where they lie.
+async function filePath({ pod, start }: ContainerWorld, path: string): Promise<string | undefined> {
+  const replacement = pod.netns.place === undefined ? undefined : pod.files.replacements[path];
+  if (replacement === undefined) return pod.files.hostPath(start.container.spec, path);
+  await pod.files.ensure();
+  return replacement;
+}
+
 async function runToEnd(world: ContainerWorld, command: readonly string[]): Promise<HostProgramResult> {
-  const program = await world.startProgram({ command });
+  const program = await world.startProgram({ command, needsFiles: false });
   const [stdout, stderr, exitCode] = await Promise.all([
     readAll(program.stdout),
     readAll(program.stderr),

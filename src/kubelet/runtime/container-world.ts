@@ -12,6 +12,8 @@ export interface ContainerProgram {
   readonly tty?: boolean;
   /** False for the container's main program, which is pid 1 itself. */
   readonly beneathInit?: boolean;
+  /** False for what only helps a built-in image: it does without the files of the container where there are none. */
+  readonly needsFiles?: boolean;
   /** Whether somebody will write to its standard input. */
   readonly hasInput?: boolean;
 }
@@ -81,7 +83,8 @@ export class ContainerWorld {
 
   // Without mounts a program has the machine's own files, and what is to lie among them cannot be there.
   async #startAtPlace(program: ContainerProgram, endsGroup: boolean): Promise<RunningProgram> {
-    const mount = this.start.container.spec.volumeMounts?.find(({ mountPath }) => mountPath !== SERVICE_ACCOUNT_FOLDER);
+    const mounts = program.needsFiles === false ? [] : this.start.container.spec.volumeMounts;
+    const mount = mounts?.find(({ mountPath }) => mountPath !== SERVICE_ACCOUNT_FOLDER);
     if (mount !== undefined) {
       throw new Error(
         `volume "${mount.name}" cannot be mounted: pods have no files of their own in this tier (towtank doctor)`,

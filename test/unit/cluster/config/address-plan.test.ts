@@ -27,7 +27,7 @@ describe('buildAddressPlan', () => {
     [{ serviceCIDRs: { IPv4: '10.244.0.0/16' } }, 'spec.network.serviceCIDRs.IPv4: overlaps podCIDRs'],
     [{ serviceCIDRs: { IPv4: '10.96.0.0/30' } }, 'must have at least 32 addresses'],
     [{ loadBalancerCIDRs: { IPv4: '192.168.0.0/24' } }, 'must lie inside nodeCIDRs'],
-    [{ loadBalancerCIDRs: { IPv4: '172.18.0.0/24' } }, 'must begin after the first 257 addresses'],
+    [{ loadBalancerCIDRs: { IPv4: '172.18.0.0/24' } }, 'must begin after the first 258 addresses'],
   ])('refuses %j', (network, message) => {
     expect(() => plan({ network })).toThrow(message);
   });

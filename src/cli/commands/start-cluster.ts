@@ -1,0 +1,52 @@
+import type { ClusterConfig } from '../../cluster/config/cluster-config.ts';
+import { isKept } from '../../cluster/kept-cluster.ts';
+import { type LaunchedCluster, launchCluster } from '../../cluster/launch-cluster.ts';
+import type { Tier } from '../../cluster/tiers.ts';
+import { StepLine } from '../print/step-line.ts';
+import { styled } from '../print/style.ts';
+
+export interface UpSettings {
+  readonly manifests: readonly string[];
+  readonly quiet: boolean;
+  readonly fresh: boolean;
+  readonly tier?: Tier | undefined;
+  readonly foreground: boolean;
+  readonly joinHost: boolean;
+}
+
+/** Launches it with its progress on standard error, and says that it is up. */
+export async function startCluster(
+  config: ClusterConfig,
+  { manifests, quiet, fresh, tier, foreground, joinHost }: UpSettings,
+): Promise<LaunchedCluster> {
+  const startedAt = Math.round(performance.timeOrigin);
+  const progress = new StepLine(process.stderr, quiet);
+  const again = !fresh && !foreground && isKept(config.name) ? ' again' : '';
+  try {
+    const launched = await launchCluster({
+      config,
+      manifests,
+      startedAt,
+      fresh,
+      tier,
+      lifeline: foreground,
+      openApi: joinHost,
+      onStep: (name, ms) => progress.step(name, ms),
+    });
+    progress.done();
+    if (!quiet) {
+      const seconds = ((Date.now() - startedAt) / 1000).toFixed(2);
+      const title = `cluster ${styled('bold', config.name)} is up${again}: ${config.nodes.length} nodes in ${seconds} s`;
+      process.stdout.write(`${styled('green', '✓')} ${title}\n\n`);
+    }
+    return launched;
+  } finally {
+    progress.done();
+  }
+}
+
+/** Prints commands and what each is for. */
+export function printHints(hints: readonly (readonly [command: string, what: string])[]): void {
+  const width = Math.max(52, ...hints.map(([command]) => command.length));
+  for (const [command, what] of hints) process.stdout.write(`  ${command.padEnd(width)} ${styled('dim', what)}\n`);
+}
