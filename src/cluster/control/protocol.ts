@@ -1,3 +1,4 @@
+import type { Connection } from '../../proxy/userspace/transport.ts';
 import type { ProxyMode } from '../config/cluster-config.ts';
 
 /** Where a command runs: in a pod's container, on a node, or at the outside client. */
@@ -121,6 +122,9 @@ export interface ClusterStatus {
   readonly store: { readonly engine: string; readonly objects: number; readonly revision: number };
   readonly components: readonly ComponentStatus[];
 }
+
+/** A connection that a proxy in userspace mode carries. */
+export type ConnectionStatus = Connection;
 
 /** One line on the progress pipe while a cluster starts. */
 export type StartMessage =
