@@ -7,6 +7,7 @@ import { ControlClient, type ExecStreams } from './control/control-client.ts';
 import type {
   ApplyResult,
   ClusterStatus,
+  ConnectionStatus,
   DnsQueryAnswer,
   DnsQueryRequest,
   FetchRequest,
