@@ -20,6 +20,7 @@ import type { ProxyLog } from './proxy-log.ts';
 import { QuarantineReports } from './quarantine-reports.ts';
 import { type ServiceWarning, serviceWarnings } from './service-events.ts';
 import type { ServiceFactsFeed } from './service-facts-feed.ts';
+import { printCounters } from './userspace/print-counters.ts';
 
 export interface ProxyOptions {
   /** For Events. */
@@ -99,7 +100,10 @@ class ProxyServer implements Proxy {
     this.#config = { ...DEFAULT_PROXY_CONFIG, ...options.config };
     this.#families = options.families ?? FAMILIES;
     this.health = new HealthState(clock, 2 * this.#config.syncPeriodMs);
-    this.#metrics = new ProxyMetrics(this.#config.mode, this.#families);
+    const { userspace } = options;
+    this.#metrics = new ProxyMetrics(this.#config.mode, this.#families, () =>
+      userspace === undefined ? '' : printCounters(userspace.transport.counters(nodeName)),
+    );
     const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
     const recorder = new EventRecorder({ client, clock, component: 'kube-proxy', host: nodeName, onError });
     this.#warn = serviceWarnings(this.#resources.use(recorder), options.informers);

@@ -80,9 +80,12 @@ export class ProxyMetrics {
     'Cumulative proxy iptables partial restore failures',
   );
   readonly #mode: ProxyMode;
+  readonly #more: () => string;
 
-  constructor(mode: ProxyMode, families: readonly Family[]) {
+  /** `more` is text of metrics that are kept elsewhere. */
+  constructor(mode: ProxyMode, families: readonly Family[], more: () => string = () => '') {
     this.#mode = mode;
+    this.#more = more;
     this.#failures =
       mode === 'iptables'
         ? this.#counter(
@@ -99,7 +102,7 @@ export class ProxyMetrics {
 
   /** Prometheus' text format. */
   text(): string {
-    return this.#registry.text();
+    return this.#registry.text() + this.#more();
   }
 
   /** A sync that succeeded. */

@@ -80,7 +80,8 @@ export class Gauge implements Metric {
 /** A value that only grows. */
 export class Counter extends Gauge {}
 
-interface Observations {
+/** What a histogram knows of one set of labels; `counts` are per bucket. */
+export interface Observations {
   readonly labels: Labels;
   readonly counts: number[];
   sum: number;
@@ -109,6 +110,11 @@ export class Histogram implements Metric {
     if (index !== -1) entry.counts[index]! += 1;
     entry.sum += value;
     entry.count += 1;
+  }
+
+  /** Takes over what was observed elsewhere. */
+  restore(observations: Observations): void {
+    this.#observed.set(printLabels(observations.labels), observations);
   }
 
   samples(): string[] {
