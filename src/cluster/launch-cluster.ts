@@ -58,6 +58,8 @@ export interface LaunchedCluster {
   readonly ended: Promise<void>;
 }
 
+// Megabytes, three of which V8 holds: with its own default, twenty nodes take a hundred more and are no quicker.
+const YOUNG_OBJECTS = '--max-semi-space-size=8';
 const START_TIMEOUT_MS = 120_000;
 const FIRST_HANDED_OVER = 3;
 
@@ -145,6 +147,7 @@ async function launchInto(
       .pathname;
     sandbox = await launchSandbox({
       entry,
+      execArgv: [YOUNG_OBJECTS],
       args: [specFile],
       stateDir: paths.folder,
       listenFds: [listenFd, ...sockets.map(({ fd }) => fd)],
