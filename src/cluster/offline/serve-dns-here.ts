@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type ServeDnsOptions, serveDns } from '../../dns/serve-dns.ts';
 import { type DnsLog, printLogLine } from '../../dns/server/dns-log.ts';
 import { systemClock } from '../compose/system-clock.ts';
+import { giveBackMemory } from './give-back-memory.ts';
 import { openKubeClient } from './open-kube-client.ts';
 
 export interface ServeDnsHereOptions {
@@ -31,6 +32,7 @@ export async function serveDnsHere(options: ServeDnsHereOptions): Promise<void> 
       ...{ clock: systemClock, random: Math.random, log },
     }),
   );
+  giveBackMemory();
   const what = options.file ?? `the API server of ${options.kubeconfig}`;
   for (const at of server.listening)
     process.stderr.write(`serving the objects of ${what} at ${at.address || '*'}:${at.port} (UDP and TCP)\n`);

@@ -47,12 +47,12 @@ function feedNamespace(state: ClusterState, { previous, current }: Change<Namesp
 
 function feedService(state: ClusterState, { previous, current }: Change<Service>): void {
   const { namespace = '', name = '' } = (current ?? previous)?.metadata ?? {};
-  state.setService(namespace, name, current && serviceFacts(current));
+  state.setService(namespace, name, current && serviceFacts(current, state.portLists));
 }
 
 function feedSlice(state: ClusterState, { previous, current }: Change<EndpointSlice>): void {
   const slice = (current ?? previous)?.metadata?.name ?? '';
-  const facts = current && sliceFacts(current);
+  const facts = current && sliceFacts(current, state.portLists);
   for (const [label, set] of [
     [SERVICE_NAME, state.setSlice],
     [IMPORT_NAME, state.setImportSlice],

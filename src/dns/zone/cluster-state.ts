@@ -1,16 +1,22 @@
-import type { PodFacts, ServiceFacts, SliceFacts } from './facts.ts';
+import { type PodFacts, PortLists, type ServiceFacts, type SliceFacts } from './facts.ts';
 
-// Most addresses have one owner in one role, and many Services no slice: what is empty costs nothing.
-const NO_SLICES: ReadonlyMap<string, SliceFacts> = new Map();
+// There are as many of these as Services: an entry with one slice, and an address with one owner, are what is usual.
+const NO_SLICES: readonly NamedSlice[] = [];
 const NOBODY: readonly ServiceEntry[] = [];
+
+/** What is known of the EndpointSlice of this name. */
+export interface NamedSlice {
+  readonly name: string;
+  readonly facts: SliceFacts;
+}
 
 /** A Service name with what is known under it: the Service, its slices, or only one of the two. */
 export class ServiceEntry {
   readonly namespace: string;
   readonly name: string;
   facts: ServiceFacts | undefined;
-  /** By slice name; reads in order of arrival. A Service without endpoints shares the one empty map. */
-  slices: ReadonlyMap<string, SliceFacts> = NO_SLICES;
+  /** In order of arrival. */
+  slices: readonly NamedSlice[] = NO_SLICES;
 
   constructor(namespace: string, name: string) {
     this.namespace = namespace;
@@ -28,13 +34,10 @@ export interface StateObserver {
   programmed?(entry: ServiceEntry, triggeredAt: number): void;
 }
 
-interface Address {
-  services: readonly ServiceEntry[];
-  endpoints: readonly ServiceEntry[];
-  externals: readonly ServiceEntry[];
-}
+/** The Services that an address belongs to, by address. */
+type Owners = Map<string, ServiceEntry | readonly ServiceEntry[]>;
 
-type Role = keyof Address;
+type Role = 'services' | 'endpoints' | 'externals';
 
 /**
  * What DNS knows of a cluster, indexed for its questions. Pure: changes come in through the setters, each costs its own
@@ -44,13 +47,18 @@ export class ClusterState {
   readonly #namespaces = new Map<string, Map<string, ServiceEntry>>();
   readonly #exposed = new Set<string>();
   readonly #imports = new Map<string, ServiceEntry>();
-  readonly #addresses = new Map<string, Address>();
+  readonly #owners: Readonly<Record<Role, Owners>> = {
+    services: new Map(),
+    endpoints: new Map(),
+    externals: new Map(),
+  };
   readonly #podsByIp = new Map<string, Map<string, PodFacts>>();
   readonly #pods = new Map<string, PodFacts>();
   readonly #observers = new Set<StateObserver>();
   readonly #now: () => number;
   /** Unix seconds of the last change: serials of the zone, of the external zone and of multicluster zones. */
   readonly modified = { internal: 0, external: 0, multicluster: 0 };
+  readonly portLists = new PortLists();
   readonly #synced = Promise.withResolvers<void>();
   synced = false;
 
@@ -101,15 +109,15 @@ export class ClusterState {
   }
 
   servicesWithClusterIp(ip: string): Iterable<ServiceEntry> {
-    return this.#addresses.get(ip)?.services ?? NOBODY;
+    return ownersOf(this.#owners.services, ip);
   }
 
   servicesWithExternalIp(ip: string): Iterable<ServiceEntry> {
-    return this.#addresses.get(ip)?.externals ?? NOBODY;
+    return ownersOf(this.#owners.externals, ip);
   }
 
   servicesWithEndpoint(ip: string): Iterable<ServiceEntry> {
-    return this.#addresses.get(ip)?.endpoints ?? NOBODY;
+    return ownersOf(this.#owners.endpoints, ip);
   }
 
   podsWithIp(ip: string): Iterable<PodFacts> {
@@ -189,7 +197,7 @@ export class ClusterState {
   }
 
   #changed(entry: ServiceEntry): void {
-    if (entry.facts === undefined && entry.slices.size === 0) {
+    if (entry.facts === undefined && entry.slices.length === 0) {
       const entries = this.#namespaces.get(entry.namespace);
       entries?.delete(entry.name);
       if (entries?.size === 0) this.#namespaces.delete(entry.namespace);
@@ -198,27 +206,29 @@ export class ClusterState {
   }
 
   #importChanged(entry: ServiceEntry): void {
-    if (entry.facts === undefined && entry.slices.size === 0) this.#imports.delete(`${entry.namespace}/${entry.name}`);
+    if (entry.facts === undefined && entry.slices.length === 0)
+      this.#imports.delete(`${entry.namespace}/${entry.name}`);
     this.#touch(['multicluster']);
     for (const observer of this.#observers) observer.serviceChanged(entry);
   }
 
   #reindex(entry: ServiceEntry, role: Role, before: Iterable<string> = [], after: Iterable<string> = []): void {
     const kept = new Set(after);
-    for (const ip of before) if (!kept.has(ip)) this.#unlink(entry, role, ip);
-    for (const ip of kept) {
-      const address = getOrInsert(this.#addresses, ip, newAddress);
-      if (!address[role].includes(entry)) address[role] = [...address[role], entry];
+    const owners = this.#owners[role];
+    for (const ip of before) {
+      if (kept.has(ip)) continue;
+      setOwners(
+        owners,
+        ip,
+        [...ownersOf(owners, ip)].filter((other) => other !== entry),
+      );
       this.#addressChanged(ip);
     }
-  }
-
-  #unlink(entry: ServiceEntry, role: Role, ip: string): void {
-    const address = this.#addresses.get(ip);
-    if (address === undefined) return;
-    address[role] = address[role].filter((other) => other !== entry);
-    if (address.services.length + address.endpoints.length + address.externals.length === 0) this.#addresses.delete(ip);
-    this.#addressChanged(ip);
+    for (const ip of kept) {
+      const known = [...ownersOf(owners, ip)];
+      if (!known.includes(entry)) setOwners(owners, ip, [...known, entry]);
+      this.#addressChanged(ip);
+    }
   }
 
   #addressChanged(ip: string): void {
@@ -230,19 +240,23 @@ export class ClusterState {
   }
 }
 
-function newAddress(): Address {
-  return { services: NOBODY, endpoints: NOBODY, externals: NOBODY };
+function ownersOf(owners: Owners, ip: string): readonly ServiceEntry[] {
+  const found = owners.get(ip);
+  if (found === undefined) return NOBODY;
+  return found instanceof ServiceEntry ? [found] : found;
 }
 
-function withSlice(
-  slices: ReadonlyMap<string, SliceFacts>,
-  name: string,
-  facts: SliceFacts | undefined,
-): ReadonlyMap<string, SliceFacts> {
-  const changed = new Map(slices);
-  if (facts === undefined) changed.delete(name);
-  else changed.set(name, facts);
-  return changed.size === 0 ? NO_SLICES : changed;
+function setOwners(owners: Owners, ip: string, entries: readonly ServiceEntry[]): void {
+  const [first] = entries;
+  if (first === undefined) owners.delete(ip);
+  else owners.set(ip, entries.length === 1 ? first : entries);
+}
+
+// What is known keeps its place.
+function withSlice(slices: readonly NamedSlice[], name: string, facts: SliceFacts | undefined): readonly NamedSlice[] {
+  const at = slices.findIndex((slice) => slice.name === name);
+  if (facts === undefined) return at === -1 ? slices : slices.filter((_slice, i) => i !== at);
+  return at === -1 ? [...slices, { name, facts }] : slices.with(at, { name, facts });
 }
 
 function getOrInsert<K, V>(map: Map<K, V>, key: K, build: () => V): V {
@@ -256,6 +270,6 @@ function getOrInsert<K, V>(map: Map<K, V>, key: K, build: () => V): V {
 
 function endpointIps(entry: ServiceEntry): Set<string> {
   const ips = new Set<string>();
-  for (const slice of entry.slices.values()) for (const { ip } of slice.addresses) ips.add(ip);
+  for (const { facts } of entry.slices) for (const { ip } of facts.addresses) ips.add(ip);
   return ips;
 }

@@ -45,9 +45,26 @@ export interface PodFacts {
 
 export const NO_PORT: PortFacts = { name: '', protocol: '', port: -1 };
 const MAX_LABEL = 63;
+const MAX_LISTS = 1000;
 const NONE: readonly string[] = [];
 
-export function serviceFacts(service: Service): ServiceFacts {
+/** Lists of ports that many Services have alike, each kept once. */
+export class PortLists {
+  readonly #known = new Map<string, readonly PortFacts[]>();
+
+  /** The list kept instead of this one; an empty one stands for no port. */
+  share(ports: readonly PortFacts[]): readonly PortFacts[] {
+    const key = ports.map(({ name, protocol, port }) => `${name} ${protocol} ${port}`).join();
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const list = ports.length > 0 ? ports : [NO_PORT];
+    // What is rare is not worth keeping for ever.
+    if (this.#known.size < MAX_LISTS) this.#known.set(key, list);
+    return list;
+  }
+}
+
+export function serviceFacts(service: Service, lists: PortLists): ServiceFacts {
   const { spec, status } = service;
   const listed = spec?.clusterIPs ?? [];
   const clusterIPs = listed.length > 0 ? listed : [spec?.clusterIP ?? ''];
@@ -63,12 +80,12 @@ export function serviceFacts(service: Service): ServiceFacts {
     headless: clusterIPs[0] === 'None',
     external: spec?.type === 'ExternalName',
     externalName: spec?.externalName ?? '',
-    ports: ports.length > 0 ? ports : [NO_PORT],
+    ports: lists.share(ports),
     externalIPs: externalIPs.length === 0 ? NONE : externalIPs,
   };
 }
 
-export function sliceFacts(slice: EndpointSlice): SliceFacts {
+export function sliceFacts(slice: EndpointSlice, lists: PortLists): SliceFacts {
   const ports = (slice.ports ?? []).map(({ name, protocol, port }) => ({
     name: name ?? '',
     protocol: protocol ?? '',
@@ -87,7 +104,7 @@ export function sliceFacts(slice: EndpointSlice): SliceFacts {
     for (const ip of endpoint.addresses ?? []) addresses.push({ ip, ...shared });
   }
   const cluster = slice.metadata?.labels?.['multicluster.kubernetes.io/source-cluster'] ?? '';
-  return { ports: ports.length > 0 ? ports : [NO_PORT], addresses, cluster };
+  return { ports: lists.share(ports), addresses, cluster };
 }
 
 /** Undefined for a pod that DNS does not see: terminating, finished or without an address. */

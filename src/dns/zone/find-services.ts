@@ -43,7 +43,7 @@ export function isExposed({ state, options }: ZoneView, namespace: string): bool
 
 /** The slices of an entry as lookups see them: none with `noendpoints`. */
 export function slicesOf(view: ZoneView, entry: ServiceEntry): Iterable<SliceFacts> {
-  return view.options.noEndpoints ? [] : entry.slices.values();
+  return view.options.noEndpoints ? [] : entry.slices.map(({ facts }) => facts);
 }
 
 function findPods({ state, options }: ZoneView, { namespace, service }: RecordRequest): Finding {

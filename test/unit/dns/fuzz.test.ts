@@ -47,8 +47,26 @@ const COREFILE = `. {
 }
 `;
 
+/** What kubeadm installs: its names are answered from precompiled bytes. */
+const PLAIN = `. {
+  errors
+  prometheus :9153
+  loadbalance
+  cache 30 {
+    disable success cluster.local
+    disable denial cluster.local
+  }
+  kubernetes cluster.local in-addr.arpa ip6.arpa {
+    pods insecure
+    fallthrough in-addr.arpa ip6.arpa
+  }
+  forward . 192.0.2.1
+}
+`;
+
 describe('mutated packets', () => {
-  let server: QueryServer;
+  let servers: readonly QueryServer[];
+  let chains: readonly DnsChain[];
   let seeds: readonly Uint8Array[];
   let panics = 0;
   const space = { bytes: new Uint8Array(0x10000), at: 0 };
@@ -57,17 +75,22 @@ describe('mutated packets', () => {
     const random = seededRandom(3);
     const files = { '/hosts': '192.0.2.1 a.test b.test\nfd00::1 a.test\n', '/etc/resolv.conf': 'search corp.test\n' };
     const objects = randomObjects(random);
-    const chain = await DnsChain.build(COREFILE, { objects, files, upstream: 'off' });
-    server = new QueryServer(
-      chain.config.listen[0]!.query,
-      () => undefined,
-      () => void panics++,
+    chains = await Promise.all(
+      [COREFILE, PLAIN].map((text) => DnsChain.build(text, { objects, files, upstream: 'off' })),
+    );
+    servers = chains.map(
+      ({ config }) =>
+        new QueryServer(
+          config.listen[0]!.query,
+          () => undefined,
+          () => void panics++,
+        ),
     );
     seeds = buildSeeds(random);
   });
 
   // Whether the packet is handed to the fast path first, as the listeners do, and what came back.
-  function serve(packet: Uint8Array, tcp: boolean): Uint8Array[] | Promise<Uint8Array[]> {
+  function serve(server: QueryServer, packet: Uint8Array, tcp: boolean): Uint8Array[] | Promise<Uint8Array[]> {
     const replies: Uint8Array[] = [];
     const length = server.answerFast(packet as Buffer, space, { tcp, ipv6: false });
     if (length > 0) return [space.bytes.subarray(0, length)];
@@ -84,11 +107,15 @@ describe('mutated packets', () => {
     let answered = 0;
     for (let i = 0; i < PACKETS; i++) {
       if (i === Math.floor(PACKETS / 10)) early = usedHeap();
+      for (const { logged } of chains) logged.length = 0;
       const tcp = random() < 0.2;
       const packet = Buffer.from(mutate(seeds[Math.floor(random() * seeds.length)]!, random));
       const started = performance.now();
-      const served = serve(packet, tcp);
-      if (performance.now() - started > HANG) expect(quickest(packet, tcp), packet.toString('hex')).toBeLessThan(HANG);
+      const server = servers[i % 2]!;
+      const served = serve(server, packet, tcp);
+      if (performance.now() - started > HANG) {
+        expect(quickest(server, packet, tcp), packet.toString('hex')).toBeLessThan(HANG);
+      }
       for (const reply of served instanceof Promise ? await served : served) {
         answered++;
         judge(packet, reply, tcp);
@@ -100,10 +127,10 @@ describe('mutated packets', () => {
   });
 
   // A packet that took long did so by itself only when it does again: the machine may have been busy.
-  function quickest(packet: Buffer, tcp: boolean): number {
+  function quickest(server: QueryServer, packet: Buffer, tcp: boolean): number {
     const times = Array.from({ length: 5 }, () => {
       const started = performance.now();
-      void serve(packet, tcp);
+      void serve(server, packet, tcp);
       return performance.now() - started;
     });
     return Math.min(...times);
