@@ -3,6 +3,9 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
 import type { SqlStep, WriterAnswer, WriterRequest } from './sql-batch.ts';
 
+// 32 MB: a checkpoint holds writers up for two waits for the disk, so that it has to be rare enough not to be in the p99.
+const CHECKPOINT_PAGES = 8192;
+
 const port = parentPort!;
 const statements = new Map<string, StatementSync>();
 let database: DatabaseSync | undefined;
@@ -26,6 +29,7 @@ function answer(request: WriterRequest): WriterAnswer {
 function open(path: string): WriterAnswer {
   database = new DatabaseSync(path);
   database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   database.exec('BEGIN IMMEDIATE; COMMIT');
   const row = database.prepare('SELECT coalesce(max(id), 0) AS last FROM log').get() as { last: number };
   return { ok: true, lastId: row.last };

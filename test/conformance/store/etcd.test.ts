@@ -16,8 +16,10 @@ describe.skipIf(etcd === undefined)(`with a real etcd [${NO_ETCD}]`, () => {
 
   describeStore('etcd, all keys', async () => {
     const own = await EtcdPeer.start(etcd!);
+    const open = () => EtcdStore.open({ endpoints: [own.endpoint], clock: realClock });
     return {
-      open: () => EtcdStore.open({ endpoints: [own.endpoint], clock: realClock }),
+      open,
+      another: open,
       pass: async () => {},
       close: () => own[Symbol.asyncDispose](),
     };
@@ -26,8 +28,10 @@ describe.skipIf(etcd === undefined)(`with a real etcd [${NO_ETCD}]`, () => {
   // One server for all tests, as several clusters share it: others write beside, so that revisions have gaps.
   describeStore('etcd, keys under a prefix', async () => {
     const prefix = `/cluster-${clusters++}`;
+    const open = () => EtcdStore.open({ endpoints: [peer.endpoint], prefix, clock: realClock });
     return {
-      open: () => EtcdStore.open({ endpoints: [peer.endpoint], prefix, clock: realClock }),
+      open,
+      another: open,
       pass: async () => {},
       close: async () => {},
     };

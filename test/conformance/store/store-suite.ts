@@ -3,11 +3,14 @@ import { hasCode } from '../../../src/errors/towtank-error.ts';
 import { type Store, StoreConflictError } from '../../../src/store/store.ts';
 import { describeEvent, recordWatch } from '../../helpers/recorded-watch.ts';
 import { settled } from '../../helpers/stepped-clock.ts';
+import { describeConcurrency } from './concurrency-suite.ts';
 
 /** What the suite asks of an engine under test. */
 export interface StoreHarness {
   /** A new, empty store. */
   open(): Promise<Store>;
+  /** A second handle on the same state, where an engine has such. */
+  another?(): Promise<Store>;
   /** Lets `seconds` pass for leases: steps a clock, or does nothing where time is real. */
   pass(seconds: number): Promise<void>;
   readonly close: () => Promise<void>;
@@ -402,6 +405,15 @@ export function describeStore(name: string, start: () => Promise<StoreHarness>):
         await settled();
         expect(store.get('/leased')).toBeUndefined();
       });
+    });
+
+    describe('many at once', () => {
+      let second: Store | undefined;
+      beforeEach(async () => {
+        second = await harness.another?.();
+      });
+      afterEach(() => second?.[Symbol.asyncDispose]());
+      describeConcurrency(async () => (second ? [store, second] : [store]));
     });
   });
 }
