@@ -5,7 +5,7 @@ import { addCounters, type Counters, createCounters } from '../counters.ts';
 import type { ListenAddress, Listener, ListenerPolicy } from '../listener.ts';
 import type { Connection, ListenerCounters, NodeSockets, Transport, TransportLimits } from '../transport.ts';
 import { EngineThread } from './engine-thread-handle.ts';
-import type { EngineReport, OpenMessage } from './messages.ts';
+import type { EngineReport, Namespace, OpenMessage } from './messages.ts';
 import { loadSystem, type System } from './system.ts';
 
 export interface EngineTransportOptions {
@@ -32,6 +32,9 @@ export class EngineTransport implements Transport {
   readonly #options: EngineTransportOptions;
   readonly #system: System = loadSystem();
   readonly #open = new Map<string, OpenListener>();
+  // Descriptors are used again for other namespaces.
+  readonly #namespaces = new WeakMap<NodeSockets, Namespace>();
+  #lastNamespace = 0;
   #threads: EngineThread[];
   readonly #retiring = new Set<EngineThread>();
 
@@ -144,8 +147,16 @@ export class EngineTransport implements Transport {
     const share = open.shares[index];
     if (share === undefined) return;
     const { listener, address, sockets, turn } = open;
-    const message: OpenMessage = { kind: 'open', listener, address, netns: sockets.netns, turn, ...share };
+    const message: OpenMessage = { kind: 'open', listener, address, netns: this.#namespaceOf(sockets), turn, ...share };
     thread.send(message);
+  }
+
+  #namespaceOf(sockets: NodeSockets): Namespace {
+    const known = this.#namespaces.get(sockets);
+    if (known !== undefined) return known;
+    const namespace = { fd: sockets.netns, id: ++this.#lastNamespace };
+    this.#namespaces.set(sockets, namespace);
+    return namespace;
   }
 
   // What one thread knows of clients and connections the others do not: session affinity and fewest connections stay in one.

@@ -1,3 +1,4 @@
+import { openSync } from 'node:fs';
 import type { TransportLimits } from '../transport.ts';
 import { ConnectionSet } from './connection-set.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from './constants.ts';
 import type { DescriptorTable } from './descriptors.ts';
 import { check } from './engine-error.ts';
+import type { Namespace } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
 import { Poller } from './poller.ts';
 import type { System } from './system.ts';
@@ -53,7 +55,9 @@ export class Engine {
   readonly #starved = new Set<Task>();
   readonly #atEnd = new Set<Task>();
   #ready: Task[] = [];
-  #netns = -1;
+  // Where this thread is: it stays in the namespace that it used last, for mostly it is the next one too.
+  #netns: number | undefined;
+  readonly #home = openSync('/proc/thread-self/ns/net', 'r');
   #running = true;
   #isRetiring = false;
 
@@ -64,6 +68,7 @@ export class Engine {
     this.#onError = onError;
     this.poller = new Poller(system);
     this.own(this.poller.fd);
+    this.own(this.#home);
     this.pipes = new PipePool(this);
   }
 
@@ -79,6 +84,8 @@ export class Engine {
       this.#runReady();
     }
     this.pipes.close();
+    this.goHome();
+    this.close(this.#home);
     this.close(this.poller.fd);
   }
 
@@ -123,11 +130,11 @@ export class Engine {
   }
 
   /** A socket in a network namespace; undefined when descriptors or memory ran out. */
-  socket(netns: number, { v6, type }: { readonly v6: boolean; readonly type: number }): number | undefined {
+  socket(netns: Namespace, { v6, type }: { readonly v6: boolean; readonly type: number }): number | undefined {
     const { system } = this;
-    if (this.#netns !== netns) {
-      check(system, 'setns', system.setns(netns, CLONE_NEWNET));
-      this.#netns = netns;
+    if (this.#netns !== netns.id) {
+      check(system, 'setns', system.setns(netns.fd, CLONE_NEWNET));
+      this.#netns = netns.id;
     }
     const fd = system.socket(v6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -136,6 +143,13 @@ export class Engine {
     }
     this.own(fd);
     return fd;
+  }
+
+  /** Leaves the namespace that was used last, so that it does not live on because of this thread. */
+  goHome(): void {
+    if (this.#netns === undefined) return;
+    check(this.system, 'setns', this.system.setns(this.#home, CLONE_NEWNET));
+    this.#netns = undefined;
   }
 
   /** Writes down that a descriptor is this engine's to close. */

@@ -3,6 +3,12 @@ import type { ListenAddress, Listener, ListenerPolicy } from '../listener.ts';
 import type { Connection, TransportLimits } from '../transport.ts';
 import type { DescriptorTable } from './descriptors.ts';
 
+/** A network namespace: its descriptor for now, and a number that no other one ever has. */
+export interface Namespace {
+  readonly fd: number;
+  readonly id: number;
+}
+
 /** A listener as it comes to a thread. */
 export interface OpenMessage {
   readonly kind: 'open';
@@ -10,8 +16,8 @@ export interface OpenMessage {
   readonly address: ListenAddress;
   /** The listening socket; the thread closes it. */
   readonly fd: number;
-  /** Descriptor of the network namespace in which endpoints are reached. */
-  readonly netns: number;
+  /** The network namespace in which endpoints are reached. */
+  readonly netns: Namespace;
   readonly counters: Counters;
   readonly turn: Int32Array<SharedArrayBuffer>;
 }

@@ -64,6 +64,7 @@ export class ThreadControl implements Handler {
       case 'close':
         this.#listeners.get(message.id)?.close();
         this.#listeners.delete(message.id);
+        this.#engine.goHome();
         break;
       case 'retire':
         for (const listener of this.#listeners.values()) listener.release();
