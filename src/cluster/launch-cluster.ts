@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { hasCode, TowtankError, UserError } from '../errors/towtank-error.ts';
+import { requirePrograms } from '../kernel/doctor/required-programs.ts';
 import { type HostSocket, openHostSockets } from '../kernel/host-sockets.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { ownNetworks } from '../kernel/own-networks.ts';
@@ -13,6 +14,7 @@ import { chooseTier, isMachineNetwork, type Tier } from '../kernel/tier.ts';
 import { avoidOverlap } from './config/avoid-overlap.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
 import { fitToTier } from './config/fit-to-tier.ts';
+import { neededPrograms } from './config/needed-programs.ts';
 import { fromWire } from './control/frames.ts';
 import type { StartMessage } from './control/protocol.ts';
 import { continueKept, databasePath, readKept, writeKept } from './kept-cluster.ts';
@@ -65,8 +67,8 @@ const FIRST_HANDED_OVER = 3;
 
 /**
  * Starts a cluster in a sandbox of its own and resolves when it is ready; one that is kept goes on with the objects that it had.
- * Rejects with ERR_CLUSTER_EXISTS, ERR_CLUSTER_KEPT, ERR_INVALID_CONFIG, ERR_STORE_CORRUPT, ERR_STORE_UNAVAILABLE, ERR_PORT_TAKEN,
- * ERR_STATE_DIR, ERR_NO_USER_NAMESPACES or ERR_CLUSTER_START; nothing is left behind then.
+ * Rejects with ERR_CLUSTER_EXISTS, ERR_CLUSTER_KEPT, ERR_INVALID_CONFIG, ERR_MISSING_PROGRAM, ERR_STORE_CORRUPT,
+ * ERR_STORE_UNAVAILABLE, ERR_PORT_TAKEN, ERR_STATE_DIR, ERR_NO_USER_NAMESPACES or ERR_CLUSTER_START; nothing is left behind then.
  */
 export async function launchCluster(options: LaunchOptions): Promise<LaunchedCluster> {
   const tier = options.tier ?? (await chooseTier());
@@ -86,6 +88,7 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
   const kept = goesOn ? readKept(paths) : undefined;
   const wanted = continueKept(options.config, kept);
   const config = placeRanges(fitToTier(wanted, tier), { ...options, tier });
+  requirePrograms(neededPrograms(config));
   removeCluster(paths, goesOn);
   const hadStore = existsSync(paths.store);
   makeClusterFolder(paths);

@@ -46,14 +46,18 @@ export const requiredPrograms: readonly RequiredProgram[] = [
 export function requirePrograms(names: readonly string[]): void {
   const missing = names.filter((name) => !hasProgram(name));
   if (missing.length === 0) return;
-  const packages = new Set(
-    missing.map((name) => requiredPrograms.find((program) => program.name === name)?.package ?? name),
-  );
+  const packages = new Set(missing.map(packageOf));
   throw new UserError({
     code: 'ERR_MISSING_PROGRAM',
     message: `this machine lacks ${missing.join(', ')}`,
     hint: `install ${[...packages].join(' and ')}; towtank doctor shows everything that is missing`,
   });
+}
+
+// All programs of the iptables family come together.
+function packageOf(name: string): string {
+  const known = requiredPrograms.find((program) => program.name === name);
+  return known?.package ?? (/^ip6?tables/.test(name) ? 'iptables' : name);
 }
 
 /** Whether a program can be found where administrators have theirs. */
