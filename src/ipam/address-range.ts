@@ -1,7 +1,7 @@
 import { UserError } from '../errors/towtank-error.ts';
 import { type IPFamily, parseAddress, printAddress } from './address.ts';
 import { type CIDR, parseCIDR, printCIDR } from './cidr.ts';
-import { type BandedRange, clusterIPStaticBand, pickFree } from './pick-free.ts';
+import { type BandedRange, type Cursor, clusterIPStaticBand, pickFree } from './pick-free.ts';
 
 /** The addresses of a block that may be handed out to Services: neither the first, nor the last of IPv4. */
 export interface AddressRange extends BandedRange {
@@ -15,6 +15,7 @@ export interface PickAddressOptions {
   /** False when the address (canonical text) is taken. */
   readonly isFree: (address: string) => boolean;
   readonly random?: (() => number) | undefined;
+  readonly cursor?: Cursor | undefined;
 }
 
 /** The range of `--service-cluster-ip-range`; throws UserError for what the real server refuses (IPv6 shorter than /64, no room). */
@@ -42,9 +43,9 @@ export function addressRangeProblem(range: AddressRange, address: string): strin
 }
 
 /** A free address of the range, dynamic band first; undefined when the range is full. */
-export function pickAddress(range: AddressRange, { isFree, random }: PickAddressOptions): string | undefined {
+export function pickAddress(range: AddressRange, { isFree, ...order }: PickAddressOptions): string | undefined {
   const text = (offset: bigint): string => printAddress({ family: range.family, value: range.base + offset });
-  const offset = pickFree(range, { random, isFree: (candidate) => isFree(text(candidate)) });
+  const offset = pickFree(range, { ...order, isFree: (candidate) => isFree(text(candidate)) });
   return offset === undefined ? undefined : text(offset);
 }
 

@@ -8,10 +8,16 @@ export interface BandedRange {
   readonly staticBand: bigint;
 }
 
+/** Where searches without randomness go on: behind what the last one found, or thousands that are taken are asked for again. */
+export interface Cursor {
+  next: bigint;
+}
+
 export interface PickOptions {
   readonly isFree: (offset: bigint) => boolean;
-  /** Where to start in a band; without it the search starts at its beginning (sequential). */
+  /** Where to start in a band; without it the search starts at the cursor, or at the band's beginning. */
   readonly random?: Random | undefined;
+  readonly cursor?: Cursor | undefined;
 }
 
 /** Size of the static band of a cluster IP range: a sixteenth, at least 16 and at most 256; none for 16 addresses or fewer. */
@@ -26,7 +32,9 @@ export function nodePortStaticBand(ports: bigint): bigint {
 
 /** The first free number: upper band before lower band, each searched in a circle. Undefined when the range is full. */
 export function pickFree({ size, staticBand: band }: BandedRange, options: PickOptions): bigint | undefined {
-  return search(band, size, options) ?? search(0n, band, options);
+  const found = search(band, size, options) ?? search(0n, band, options);
+  if (options.cursor && found !== undefined) options.cursor.next = found + 1n;
+  return found;
 }
 
 function staticBand({
@@ -43,9 +51,9 @@ function staticBand({
   return band < 16n ? 16n : band > max ? max : band;
 }
 
-function search(from: bigint, to: bigint, { isFree, random }: PickOptions): bigint | undefined {
-  const size = to - from;
-  const start = from + (random === undefined ? 0n : randomBelow(size, random));
+function search(from: bigint, to: bigint, { isFree, random, cursor }: PickOptions): bigint | undefined {
+  const next = cursor && cursor.next >= from && cursor.next < to ? cursor.next : from;
+  const start = random === undefined ? next : from + randomBelow(to - from, random);
   for (let at = start; at < to; at++) if (isFree(at)) return at;
   for (let at = from; at < start; at++) if (isFree(at)) return at;
   return undefined;

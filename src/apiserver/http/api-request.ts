@@ -25,6 +25,12 @@ export interface BodyReply {
   readonly parts: readonly Buffer[];
 }
 
+/** An answer of JSON that is made while it is sent; each piece is gone when the next is asked for. */
+export interface ChunkedReply {
+  readonly type: 'chunks';
+  readonly chunks: Iterator<Buffer>;
+}
+
 /** An answer that its maker writes itself, after the headers that all answers have. */
 export interface StreamReply {
   readonly type: 'stream';
@@ -37,7 +43,7 @@ export interface UpgradeReply {
   readonly take: (socket: Duplex, head: Buffer) => void;
 }
 
-export type ApiReply = BodyReply | StreamReply | UpgradeReply;
+export type ApiReply = BodyReply | ChunkedReply | StreamReply | UpgradeReply;
 
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
 

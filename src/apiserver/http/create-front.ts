@@ -78,7 +78,7 @@ class ApiFront {
     const { audit, machinery } = this.#parts;
     if (audit) response.once('close', () => audit(auditEvent(audited, raw, response, machinery.clock)));
     if (!response.headersSent) response.setHeader('audit-id', audited.id);
-    sendReply(response, reply, warnings);
+    sendReply(response, reply, { warnings, onError: this.#parts.onError });
   }
 
   async #answer(raw: IncomingMessage, body: Buffer, audited: Audited): Promise<Answered> {

@@ -9,7 +9,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import fastify from 'fastify';
 import { ApiStatusError } from '../../kube/status.ts';
-import { errorReply, sendReply } from './send-reply.ts';
+import { errorReply, type SendOptions, sendReply } from './send-reply.ts';
 
 /** Keys of one listener, in PEM. */
 export interface TlsOptions {
@@ -40,6 +40,8 @@ const HEADERS_MS = 32_000;
 const REQUEST_MS = 60_000;
 const KEEP_ALIVE_MS = 180_000;
 const NO_BODY = Buffer.alloc(0);
+// The short bodies of refusals cannot fail on their way.
+const QUIET: SendOptions = { warnings: [], onError: () => {} };
 
 /**
  * The HTTP shell: fastify reads bodies as bytes, whatever their type, and limits their size; routing is the API's own.
@@ -53,7 +55,7 @@ export async function createHttpFront(hooks: ServerHooks): Promise<HttpFront> {
   );
   app.setErrorHandler((error: Error & { readonly code?: string }, _request, reply) => {
     reply.hijack();
-    sendReply(reply.raw, errorReply(bodyError(error)), []);
+    sendReply(reply.raw, errorReply(bodyError(error)), QUIET);
   });
   app.route({
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
@@ -65,8 +67,9 @@ export async function createHttpFront(hooks: ServerHooks): Promise<HttpFront> {
     },
   });
   await app.ready();
+  // Without a body to read there is nothing to do here: reads, which are most requests, go straight through.
   const listener: RequestListener = (request, response) => {
-    if (hooks.streams(request)) void hooks.handle(request, response, NO_BODY);
+    if (isBare(request) || hooks.streams(request)) void hooks.handle(request, response, NO_BODY);
     else app.routing(request, response);
   };
   return {
@@ -75,6 +78,13 @@ export async function createHttpFront(hooks: ServerHooks): Promise<HttpFront> {
     plain: () => prepared(createPlainServer(listener), hooks),
     close: () => app.close(),
   };
+}
+
+const BARE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+function isBare({ method = '', headers }: IncomingMessage): boolean {
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return BARE_METHODS.has(method) && !hasBody;
 }
 
 function prepared(server: Server, { upgrade }: ServerHooks): Server {
@@ -89,7 +99,7 @@ function prepared(server: Server, { upgrade }: ServerHooks): Server {
 
 const badUrl = (_error: unknown, _request: unknown, reply: { readonly raw: ServerResponse; hijack(): void }): void => {
   reply.hijack();
-  sendReply(reply.raw, errorReply(new ApiStatusError('BadRequest', 'the request URL is malformed')), []);
+  sendReply(reply.raw, errorReply(new ApiStatusError('BadRequest', 'the request URL is malformed')), QUIET);
 };
 
 function bodyError(error: Error & { readonly code?: string }): unknown {

@@ -6,14 +6,13 @@ import { listObjects, parseResourceVersion, tooLarge } from '../machinery/list-o
 import type { Machinery } from '../machinery/machinery.ts';
 import { objectKey } from '../machinery/object-keys.ts';
 import type { ServedResource } from '../machinery/served-resource.ts';
-import { servedObject, storedObject, wireBytes, wireParts } from '../machinery/stored-object.ts';
+import { servedObject, storedObject, wireBytes } from '../machinery/stored-object.ts';
 import { type ApiReply, type ApiRequest, jsonReply, valueReply } from './api-request.ts';
+import { listReply } from './list-body.ts';
 import { type MediaType, negotiate } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, printTable, type TableRow } from './print-table.ts';
 import type { ResourceRequestInfo } from './request-info.ts';
 import { readInteger } from './request-options.ts';
-
-const [OPEN, COMMA, CLOSE] = ['[', ',', ']}'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
 
 /** The representation that the client asks for. Throws ApiStatusError NotAcceptable (406). */
 export function acceptedMedia({ headers }: ApiRequest): MediaType {
@@ -113,7 +112,10 @@ export async function listCollection(
     resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
   });
   const metadata = { resourceVersion: String(revision), ...more };
-  if (media.representation === 'object') return jsonReply(200, ...listParts(resource, entries, metadata));
+  if (media.representation === 'object') {
+    const head = { kind: `${resource.type.kind}List`, apiVersion: apiVersionOf(resource.type), metadata };
+    return listReply(head, entries, resource);
+  }
   const rows = entries.map((entry) => rowOf(entry, resource));
   if (media.representation === 'partial') {
     const items = rows.map(({ served }) => partialMetadata(served, media.version));
@@ -128,19 +130,6 @@ export async function listCollection(
     metadata,
   };
   return valueReply(200, printTable(resource.columns, rows, options));
-}
-
-// Items are spliced together from their stored bytes: nothing is stringified again.
-function listParts(resource: ServedResource, entries: readonly KeyValue[], metadata: unknown): Buffer[] {
-  const { type } = resource;
-  const head = { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata };
-  const parts = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":`), OPEN];
-  for (let i = 0; i < entries.length; i++) {
-    if (i > 0) parts.push(COMMA);
-    parts.push(...wireParts(entries[i]!, resource));
-  }
-  parts.push(CLOSE);
-  return parts;
 }
 
 /** What `includeObject` asks for; the default is Metadata. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { hasCode } from '../../errors/towtank-error.ts';
 import { ApiStatusError, type StatusReason } from '../../kube/status.ts';
-import type { ApiReply, BodyReply } from './api-request.ts';
+import type { ApiReply, BodyReply, ChunkedReply } from './api-request.ts';
 import { valueReply } from './api-request.ts';
 
 // Bodies larger than this are joined and written in slices, so that no turn of the event loop is spent on one client.
@@ -31,8 +31,14 @@ function withCause(reason: StatusReason, message: string, cause: unknown): ApiSt
   return Object.assign(new ApiStatusError(reason, message, { causes: [{ message: text }] }), { cause });
 }
 
+export interface SendOptions {
+  readonly warnings: readonly string[];
+  /** Told of what goes wrong when the status is sent already. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** Writes an answer. */
-export function sendReply(response: ServerResponse, reply: ApiReply, warnings: readonly string[]): void {
+export function sendReply(response: ServerResponse, reply: ApiReply, { warnings, onError }: SendOptions): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
@@ -40,36 +46,52 @@ export function sendReply(response: ServerResponse, reply: ApiReply, warnings: r
   response.setHeader('cache-control', 'no-cache, private');
   if (warnings.length > 0) response.setHeader('warning', warnings.map(printWarning));
   if (reply.type === 'stream') reply.write(response);
-  else if (reply.type === 'body') sendBody(response, reply);
+  else if (reply.type === 'body') sendBody(response, reply, onError);
+  else if (reply.type === 'chunks') sendChunks(response, reply, onError);
   // Only a connection that asked for it is upgraded, and that does not come this way.
-  else sendBody(response, errorReply(new ApiStatusError('BadRequest', 'Upgrade request required')));
+  else sendBody(response, errorReply(new ApiStatusError('BadRequest', 'Upgrade request required')), onError);
 }
 
-function sendBody(response: ServerResponse, { status, headers, parts }: BodyReply): void {
+type OnError = SendOptions['onError'];
+
+function sendChunks(response: ServerResponse, { chunks }: ChunkedReply, onError: OnError): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  writeChunks(response, chunks, onError);
+}
+
+function sendBody(response: ServerResponse, { status, headers, parts }: BodyReply, onError: OnError): void {
   for (const name in headers) response.setHeader(name, headers[name]!);
   let length = 0;
   for (const part of parts) length += part.length;
   if (status !== 304) response.setHeader('content-length', length);
   response.writeHead(status);
   if (length <= SLICE) response.end(parts.length === 1 ? parts[0] : Buffer.concat(parts as Buffer[], length));
-  else writeSlices(response, parts);
+  else writeChunks(response, slices(parts), onError);
 }
 
-function writeSlices(response: ServerResponse, parts: readonly Buffer[]): void {
-  let at = 0;
-  const next = (): void => {
-    if (response.destroyed) return;
+function* slices(parts: readonly Buffer[]): Generator<Buffer> {
+  for (let at = 0; at < parts.length; ) {
     const slice: Buffer[] = [];
-    let length = 0;
-    while (at < parts.length && length < SLICE) {
-      const part = parts[at++]!;
-      slice.push(part);
-      length += part.length;
+    for (let length = 0; at < parts.length && length < SLICE; length += parts[at++]!.length) slice.push(parts[at]!);
+    yield Buffer.concat(slice);
+  }
+}
+
+function writeChunks(response: ServerResponse, chunks: Iterator<Buffer>, onError: OnError): void {
+  const step = (): void => {
+    if (response.destroyed) return;
+    const { done, value } = chunks.next();
+    if (done) response.end();
+    else response.write(value, () => setImmediate(next));
+  };
+  const next = (): void => {
+    try {
+      step();
+    } catch (error) {
+      // The client was told 200: a body that breaks off is all that can be said to it now.
+      onError(error);
+      response.destroy();
     }
-    const flowing = response.write(Buffer.concat(slice, length));
-    if (at === parts.length) response.end();
-    else if (flowing) setImmediate(next);
-    else response.once('drain', next);
   };
   next();
 }

@@ -1,5 +1,6 @@
 import { apiVersionOf, type KubeObject, type ResourceType } from '../../kube/resources.ts';
 import type { KeyValue } from '../../store/store.ts';
+import { GatheredBytes } from './gathered-bytes.ts';
 import type { ServedResource } from './served-resource.ts';
 
 const METADATA = Buffer.from('"metadata":{');
@@ -57,18 +58,32 @@ export function encodeObject(object: KubeObject, type: ResourceType): Buffer {
   return Buffer.from(JSON.stringify({ kind: type.kind, apiVersion: apiVersionOf(type), metadata: stored, ...rest }));
 }
 
-/** The object's JSON in up to three parts, for whoever gathers many of them into one body without copying each twice. */
-export function wireParts(entry: KeyValue, resource: ServedResource): readonly Buffer[] {
-  const at = resource.conversion === undefined ? spliceOffset(entry.value, resource.type) : -1;
-  if (at === -1) return [Buffer.from(JSON.stringify(servedObject(entry, resource)))];
-  const version = Buffer.from(`"resourceVersion":"${entry.modRevision}",`, 'latin1');
-  return [entry.value.subarray(0, at), version, entry.value.subarray(at)];
+/** Takes bytes behind each other. */
+export interface ByteSink {
+  append(bytes: Buffer, from: number, to: number): void;
+  /** Characters up to 255. */
+  appendText(text: string): void;
+}
+
+/** Writes the object's JSON as this resource serves it, from the stored bytes where these are of its version. */
+export function writeWire(sink: ByteSink, entry: KeyValue, resource: ServedResource): void {
+  const { value } = entry;
+  const at = resource.conversion === undefined ? spliceOffset(value, resource.type) : -1;
+  if (at === -1) {
+    const bytes = jsonBytes(servedObject(entry, resource));
+    sink.append(bytes, 0, bytes.length);
+    return;
+  }
+  sink.append(value, 0, at);
+  sink.appendText(`"resourceVersion":"${entry.modRevision}",`);
+  sink.append(value, at, value.length);
 }
 
 /** The object's JSON as this resource serves it. */
 export function wireBytes(entry: KeyValue, resource: ServedResource): Buffer {
-  const parts = wireParts(entry, resource);
-  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  const gathered = new GatheredBytes(entry.value.length + 64);
+  writeWire(gathered, entry, resource);
+  return gathered.take();
 }
 
 /** JSON of an object that is not stored as it stands: a dry run, the last state of a deleted one. */

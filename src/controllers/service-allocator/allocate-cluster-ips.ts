@@ -1,5 +1,6 @@
 import { canonicalAddress, type IPFamily } from '../../ipam/address.ts';
 import { type AddressRange, addressRangeProblem, pickAddress } from '../../ipam/address-range.ts';
+import type { Cursor } from '../../ipam/pick-free.ts';
 import type { Random } from '../../kube/clock.ts';
 import type { ServiceSpec } from '../../kube/generated/types.ts';
 import { FieldFailure, internalError } from './field-failure.ts';
@@ -8,6 +9,8 @@ import { isHeadless, needsClusterIP } from './service-fields.ts';
 export interface AddressSource {
   readonly ranges: readonly AddressRange[];
   readonly random: Random | undefined;
+  /** Where searches without randomness go on, for each range. */
+  readonly cursors: ReadonlyMap<AddressRange, Cursor>;
   /** False when another Service holds the address (canonical text). */
   readonly isFree: (address: string) => boolean;
 }
@@ -45,9 +48,9 @@ function claimAddress(spec: ServiceSpec, wish: string, source: AddressSource & {
   throw new FieldFailure([{ type: 'Invalid', field: 'spec.clusterIPs', value: spec.clusterIPs, detail }]);
 }
 
-function nextAddress({ ranges, random, isFree }: AddressSource, family: string): string {
+function nextAddress({ ranges, random, cursors, isFree }: AddressSource, family: string): string {
   const range = ranges.find((candidate) => candidate.family === (family as IPFamily));
-  const address = range === undefined ? undefined : pickAddress(range, { isFree, random });
+  const address = range === undefined ? undefined : pickAddress(range, { isFree, random, cursor: cursors.get(range) });
   if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full');
   return address;
 }

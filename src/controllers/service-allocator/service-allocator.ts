@@ -1,5 +1,6 @@
 import { canonicalAddress } from '../../ipam/address.ts';
 import { type AddressRange, parseAddressRange } from '../../ipam/address-range.ts';
+import type { Cursor } from '../../ipam/pick-free.ts';
 import { type PortRange, parsePortRange } from '../../ipam/port-range.ts';
 import type { Random } from '../../kube/clock.ts';
 import { type FieldError, invalidObject } from '../../kube/field-error.ts';
@@ -19,27 +20,32 @@ export interface ServiceAllocatorOptions {
   readonly serviceCIDRs: readonly string[];
   /** Default 30000-32767. */
   readonly nodePortRange?: string | undefined;
-  /** Where in a band a search starts; undefined chooses the lowest free number. */
+  /** Where in a band a search starts; undefined goes on behind the last one that was chosen. */
   readonly random?: Random | undefined;
 }
 
 /** The allocator of a cluster with these ranges. Throws UserError for ranges that cannot be used. */
 export function createServiceAllocator(options: ServiceAllocatorOptions): ServiceAllocator {
   const ranges = options.serviceCIDRs.map((text) => parseAddressRange(text));
+  const cursors = new Map(ranges.map((range) => [range, { next: 0n }]));
   const ports = parsePortRange(options.nodePortRange ?? '30000-32767');
   return {
-    allocate: (allocation) => allocate(allocation, { ranges, ports, random: options.random }),
+    allocate: (allocation) => allocate(allocation, { ranges, cursors, ports, random: options.random }),
     claims,
   };
 }
 
 interface Ranges {
   readonly ranges: readonly AddressRange[];
+  readonly cursors: ReadonlyMap<AddressRange, Cursor>;
   readonly ports: PortRange;
   readonly random: Random | undefined;
 }
 
-function allocate({ service, previous, isFree }: ServiceAllocation, { ranges, ports, random }: Ranges): Service {
+function allocate(
+  { service, previous, isFree }: ServiceAllocation,
+  { ranges, cursors, ports, random }: Ranges,
+): Service {
   const before = previous === undefined ? undefined : specOf(previous);
   try {
     const meant = normalizeService(specOf(service), before);
@@ -50,7 +56,7 @@ function allocate({ service, previous, isFree }: ServiceAllocation, { ranges, po
     );
     if ('errors' in families) throw new FieldFailure(families.errors);
     const addressIsFree = (address: string): boolean => isFree({ type: 'clusterIP', address });
-    const addressed = allocateClusterIPs(families.spec, before, { ranges, random, isFree: addressIsFree });
+    const addressed = allocateClusterIPs(families.spec, before, { ranges, random, cursors, isFree: addressIsFree });
     // Before ports are chosen: a port that is taken must not hide that the update is not allowed at all.
     const errors = before === undefined ? [] : validateUpdate(addressed, before);
     if (errors.length > 0) throw new FieldFailure(errors);

@@ -198,7 +198,7 @@ describe('changes of a Service', () => {
     expect(external).not.toHaveProperty('ipFamilies');
     expect(external).not.toHaveProperty('ipFamilyPolicy');
     expect(claims('a')).toEqual([]);
-    expect(write('a', web())).toMatchObject({ clusterIP: '10.96.0.17', ipFamilies: ['IPv4'] });
+    expect(write('a', web())).toMatchObject({ clusterIP: '10.96.0.18', ipFamilies: ['IPv4'] });
   });
 
   test('NodePort to ExternalName releases address and node ports (N28), and back allocates both (N27)', () => {
@@ -208,7 +208,7 @@ describe('changes of a Service', () => {
     expect(external.ports).toEqual([{ port: 80, protocol: 'TCP' }]);
     expect(external).not.toHaveProperty('externalTrafficPolicy');
     expect(claims('a')).toEqual([]);
-    expect(write('a', nodePort())).toMatchObject({ clusterIP: '10.96.0.17', ports: [{ nodePort: 30086 }] });
+    expect(write('a', nodePort())).toMatchObject({ clusterIP: '10.96.0.18', ports: [{ nodePort: 30086 }] });
   });
 
   test('single stack becomes dual stack with a second address and keeps its first (S11)', () => {
