@@ -1,140 +1,109 @@
-// The proxy in iptables mode, beside the real kube-proxy when KUBE_PROXY names one: from start to rules in the kernel, one
-// endpoint changed, memory. Medians; each round in a process and a network namespace of its own.
-//   node bench/proxy-iptables.ts [SERVICESxENDPOINTS...]     default 100x10 1000x10; ROUNDS=5
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+// iptables mode beside a real kube-proxy (KUBE_PROXY=path), in one run and on both back ends: start to rules, one endpoint
+// changed, memory, idle. The whole proxy runs, from the objects a watch delivers to the rules in a kernel; each round in a
+// process and a network namespace of its own. Prints a Markdown table; medians of 5. Some three minutes; --long also measures
+// the larger sizes and new connections (kube-proxy on iptables-nft is left out beyond 1,000 Services: it takes minutes).
+//   node bench/proxy-iptables.ts [--long] [SERVICESxENDPOINTS...]
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { NetworkNamespace } from '../src/kernel/network-namespace.ts';
 import { createIptablesRunner } from '../src/kernel/runners/iptables-runner.ts';
 import { connectTcp } from '../src/kernel/sockets.ts';
-import type { EndpointSlice, Service } from '../src/kube/generated/types.ts';
 import { SharedInformers } from '../src/kube/informers.ts';
 import { resources } from '../src/kube/resources.ts';
+import type { IptablesRunner } from '../src/netfilter/runner.ts';
 import { startProxy } from '../src/proxy/proxy-server.ts';
 import { feedServiceFacts } from '../src/proxy/service-facts-feed.ts';
-import { buildNode } from '../test/helpers/build-objects.ts';
-import { FakeKubeClient } from '../test/helpers/fake-kube-client.ts';
+import type { FakeKubeClient } from '../test/helpers/fake-kube-client.ts';
 import { KUBE_PROXY, startKubeProxy } from '../test/helpers/kube-proxy-peer.ts';
 import { systemClock } from '../test/helpers/system-clock.ts';
+import { connectionLab, connectionRows } from './proxy/connection-rows.ts';
+import { startGreeter } from './proxy/connections.ts';
+import { CLUSTER_CIDR, ipsOf, loadedClient, NODE, parseSize, type Size, sliceAt } from './proxy/objects.ts';
+import { measureFootprint, residentMegabytes } from './proxy/programs.ts';
+import { sandboxed } from './proxy/sandbox.ts';
+import { comparison, limited, median, printTable, type Row } from './proxy/statistics.ts';
 
 type Backend = 'nft' | 'legacy';
+
 interface Round {
   readonly startMs: number;
   readonly changeMs: readonly number[];
   readonly megabytes: number;
 }
 
-const CHANGES = 7;
-const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
-const self = new URL(import.meta.url).pathname;
+const ROUNDS = 5;
+const CHANGES = 3;
+const IDLE_SECONDS = 20;
+const CONNECTION_SIZE: Size = { services: 10_000, endpoints: 5 };
+const FOLDERS = 'towtank-bench-';
+const self = fileURLToPath(import.meta.url);
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-function service(index: number): Service {
-  const clusterIP = `10.96.${index >> 8}.${index & 255}`;
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { namespace: 'bench', name: `svc-${index}` },
-    spec: {
-      type: 'ClusterIP',
-      clusterIP,
-      clusterIPs: [clusterIP],
-      ipFamilies: ['IPv4'],
-      sessionAffinity: 'None',
-      internalTrafficPolicy: 'Cluster',
-      ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }],
-    },
-    status: { loadBalancer: {} },
-  };
+async function startOurs(
+  client: FakeKubeClient,
+  iptables: IptablesRunner,
+  stack: AsyncDisposableStack,
+): Promise<{ readonly synced: Promise<void> }> {
+  const informers = stack.use(new SharedInformers(client, systemClock));
+  return stack.use(
+    await startProxy({
+      ...{ client, clock: systemClock, informers, services: feedServiceFacts({ informers }), nodeName: NODE },
+      families: ['ipv4'],
+      config: { clusterCIDRs: [CLUSTER_CIDR] },
+      addresses: () => [],
+      log: ({ message, error }) => {
+        throw new Error(message, { cause: error });
+      },
+      runners: { iptables },
+    }),
+  );
 }
 
-function slice(index: number, endpoints: number, ready = true): EndpointSlice {
-  const address = (number: number): string => `10.${128 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`;
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      namespace: 'bench',
-      name: `svc-${index}-1`,
-      labels: { 'kubernetes.io/service-name': `svc-${index}` },
-    },
-    addressType: 'IPv4',
-    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-    endpoints: Array.from({ length: endpoints }, (_, at) => ({
-      addresses: [address(index * endpoints + at)],
-      conditions: { ready: at > 0 || ready },
-      nodeName: `node-${at}`,
-    })),
-  };
-}
+// One endpoint of a Service in the middle is replaced, or comes back.
+const changed = (size: Size, change: number) => {
+  const at = size.services >> 1;
+  const ips = ipsOf(size, at);
+  return sliceAt(at, change % 2 === 0 ? [...ips.slice(0, -1), '10.250.0.1'] : ips);
+};
 
-function cluster(services: number, endpoints: number): FakeKubeClient {
-  const client = new FakeKubeClient(systemClock);
-  client.put(resources.nodes, buildNode({ name: 'node-0' }));
-  for (let index = 0; index < services; index++) {
-    client.put(resources.services, service(index));
-    client.put(resources.endpointSlices, slice(index, endpoints));
-  }
-  return client;
-}
-
-async function ours(backend: Backend, services: number, endpoints: number): Promise<Round> {
-  const client = cluster(services, endpoints);
-  await using netns = NetworkNamespace.create('ours');
+async function ours(backend: Backend, size: Size): Promise<Round> {
+  await using stack = new AsyncDisposableStack();
+  const client = loadedClient(size);
+  const netns = stack.use(NetworkNamespace.create('ours'));
   const runner = createIptablesRunner(netns, { backend });
   let written = Promise.withResolvers<void>();
+  const restore: IptablesRunner['restore'] = async (...args) => {
+    await runner.restore(...args);
+    written.resolve();
+  };
   const start = performance.now();
-  using informers = new SharedInformers(client, systemClock);
-  await using proxy = await startProxy({
-    client,
-    clock: systemClock,
-    informers,
-    services: feedServiceFacts({ informers }),
-    nodeName: 'node-0',
-    families: ['ipv4'],
-    config: { clusterCIDRs: ['10.128.0.0/9'] },
-    addresses: () => [],
-    log: ({ message, error }) => process.stderr.write(`${message} ${String(error)}\n`),
-    runners: {
-      iptables: {
-        ...runner,
-        restore: async (...args) => {
-          await runner.restore(...args);
-          written.resolve();
-        },
-      },
-    },
-  });
+  const proxy = await startOurs(client, { ...runner, restore }, stack);
   await proxy.synced;
   const startMs = performance.now() - start;
   const changeMs: number[] = [];
   for (let change = 0; change < CHANGES; change++) {
-    await pause(Math.max(200, startMs / 10));
+    // The proxy rests as long as its last sync took.
+    await pause(change === 0 ? startMs + 100 : 1000);
     written = Promise.withResolvers();
     const before = performance.now();
-    client.put(resources.endpointSlices, slice(services >> 1, endpoints, change % 2 === 1));
+    client.put(resources.endpointSlices, changed(size, change));
     await written.promise;
     changeMs.push(performance.now() - before);
   }
   return { startMs, changeMs, megabytes: process.memoryUsage().rss / 1e6 };
 }
 
-async function theirs(backend: Backend, services: number, endpoints: number): Promise<Round> {
-  const client = cluster(services, endpoints);
-  await using netns = NetworkNamespace.create('theirs');
+async function theirs(backend: Backend, size: Size): Promise<Round> {
+  await using stack = new AsyncDisposableStack();
+  const client = loadedClient(size);
+  const netns = stack.use(NetworkNamespace.create('theirs'));
   process.env['PATH'] = `${programsOf(backend)}:${process.env['PATH']}`;
   const start = Date.now();
-  await using peer = startKubeProxy(netns, {
-    client,
-    nodeName: 'node-0',
-    mode: 'iptables',
-    flags: ['--cluster-cidr=10.128.0.0/9'],
-  });
+  const flags = [`--cluster-cidr=${CLUSTER_CIDR}`];
+  const peer = stack.use(startKubeProxy(netns, { client, nodeName: NODE, mode: 'iptables', flags }));
   const synced = async (after: number): Promise<number> => {
     for (;;) {
       const at = await lastSync(netns);
@@ -147,22 +116,20 @@ async function theirs(backend: Backend, services: number, endpoints: number): Pr
   const changeMs: number[] = [];
   for (let change = 0; change < CHANGES; change++) {
     // Outside of its least period of one second, so that it acts at once.
-    await pause(2500);
+    await pause(1500);
     const before = Date.now();
-    client.put(resources.endpointSlices, slice(services >> 1, endpoints, change % 2 === 1));
+    client.put(resources.endpointSlices, changed(size, change));
     changeMs.push((await synced(before)) - before);
   }
-  const megabytes = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${peer.pid}/status`, 'utf8'))?.[1]) / 1000;
-  return { startMs, changeMs, megabytes };
+  return { startMs, changeMs, megabytes: residentMegabytes(peer.pid) };
 }
 
-// kube-proxy runs `iptables`: a folder in which that is the backend to measure.
+// kube-proxy runs `iptables`: a folder in which that is the back end to measure.
 function programsOf(backend: Backend): string {
-  const folder = mkdtempSync(join(tmpdir(), 'towtank-bench-'));
-  const multi = `/usr/sbin/xtables-${backend}-multi`;
-  mkdirSync(folder, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), FOLDERS));
   for (const stem of ['iptables', 'ip6tables']) {
-    for (const tool of ['', '-save', '-restore']) symlinkSync(multi, join(folder, `${stem}${tool}`));
+    for (const tool of ['', '-save', '-restore'])
+      symlinkSync(`/usr/sbin/xtables-${backend}-multi`, join(folder, `${stem}${tool}`));
   }
   return folder;
 }
@@ -170,10 +137,8 @@ function programsOf(backend: Backend): string {
 /** When kube-proxy last wrote its rules of both families, in milliseconds; 0 before. */
 function lastSync(netns: NetworkNamespace): Promise<number> {
   return new Promise((resolve) => {
-    const request = get({
-      path: '/metrics',
-      createConnection: () => connectTcp(netns, { host: '127.0.0.1', port: 10_249 }),
-    });
+    const createConnection = () => connectTcp(netns, { host: '127.0.0.1', port: 10_249 });
+    const request = get({ path: '/metrics', createConnection });
     request.on('error', () => resolve(0));
     request.on('response', (response) => {
       let text = '';
@@ -188,68 +153,81 @@ function lastSync(netns: NetworkNamespace): Promise<number> {
   });
 }
 
-function runRound(who: 'ours' | 'theirs', backend: Backend, size: string): Round {
-  const sandbox = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const prepare = 'mount --make-rprivate / && mount -t tmpfs tmpfs /run && exec "$@"';
-  const { status, stdout, stderr } = spawnSync(
-    'unshare',
-    [
-      ...user,
-      ...sandbox,
-      'sh',
-      '-c',
-      prepare,
-      'sh',
-      process.execPath,
-      '--max-semi-space-size=4',
-      self,
-      'round',
-      who,
-      backend,
-      size,
-    ],
-    { encoding: 'utf8' },
-  );
-  if (status !== 0) throw new Error(`a round of ${who} on ${backend} with ${size} ended with ${status}:\n${stderr}`);
-  return JSON.parse(stdout) as Round;
+async function connections(backend: Backend): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const lab = stack.use(await connectionLab(CONNECTION_SIZE));
+  stack.use(await startGreeter(lab, 8080));
+  const proxy = await startOurs(loadedClient(CONNECTION_SIZE), createIptablesRunner(lab.node, { backend }), stack);
+  await proxy.synced;
+  return connectionRows(lab, CONNECTION_SIZE, Number.POSITIVE_INFINITY).map((row) => ({
+    ...row,
+    what: `iptables-${backend}: ${row.what}`,
+    wanted: 'the price of walking the chains, as with kube-proxy',
+    holds: undefined,
+  }));
 }
 
-function print(who: string, backend: Backend, size: string, rounds: readonly Round[]): void {
-  const columns = [
-    median(rounds.map(({ startMs }) => startMs))
-      .toFixed(0)
-      .padStart(9),
-    median(rounds.flatMap(({ changeMs }) => changeMs))
-      .toFixed(1)
-      .padStart(9),
-    median(rounds.map(({ megabytes }) => megabytes))
-      .toFixed(0)
-      .padStart(7),
-  ];
-  process.stdout.write(`${who.padEnd(12)}${backend.padEnd(8)}${size.padEnd(10)}${columns.join('')}\n`);
+// Runs one measurement in a process and namespaces of its own.
+function inRound<T>(words: readonly string[]): T {
+  const { status, stdout, stderr } = sandboxed([self, 'round', ...words], 'pipe');
+  if (status === 0) return JSON.parse(String(stdout)) as T;
+  throw new Error(`${words.join(' ')} ended with ${status}:\n${String(stderr)}`);
 }
 
-const [mode, who, backend, size] = process.argv.slice(2);
-if (mode === 'round') {
-  const [services = 0, endpoints = 0] = size!.split('x').map(Number);
-  const measure = who === 'ours' ? ours : theirs;
-  // The helpers' clock does not keep the process alive.
-  setInterval(() => {}, 1000);
-  process.stdout.write(JSON.stringify(await measure(backend as Backend, services, endpoints)));
-  process.exit();
-}
-
-const sizes = process.argv.slice(2).length > 0 ? process.argv.slice(2) : ['100x10', '1000x10'];
-process.stdout.write(`${'proxy'.padEnd(12)}${'on'.padEnd(8)}${'size'.padEnd(10)} start ms change ms  RSS MB\n`);
-for (const each of sizes) {
-  for (const on of ['nft', 'legacy'] as const) {
-    for (const name of KUBE_PROXY === undefined ? (['ours'] as const) : (['ours', 'theirs'] as const)) {
-      const rounds = Array.from({ length: ROUNDS }, () => runRound(name, on, each));
-      print(name === 'ours' ? 'towtank' : 'kube-proxy', on, each, rounds);
-    }
+async function runRound([what, backend, word]: readonly string[]): Promise<unknown> {
+  // Timers of the helpers' clock do not keep the process alive.
+  const alive = setInterval(() => {}, 1000);
+  const on = backend as Backend;
+  try {
+    if (what === 'ours') return await ours(on, parseSize(word!));
+    if (what === 'theirs') return await theirs(on, parseSize(word!));
+    if (what === 'connections') return await connections(on);
+    return await measureFootprint('iptables', parseSize(word!), IDLE_SECONDS);
+  } finally {
+    clearInterval(alive);
   }
 }
+
+function rowsOf(backend: Backend, word: string): Row[] {
+  const size = parseSize(word);
+  const label = `${size.services} x ${size.endpoints}`;
+  const isSlow = backend === 'nft' && size.services > 1000;
+  const rounds = { ours: [] as Round[], theirs: [] as Round[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    rounds.ours.push(inRound(['ours', backend, word]));
+    if (KUBE_PROXY !== undefined && !isSlow) rounds.theirs.push(inRound(['theirs', backend, word]));
+  }
+  const start = (of: readonly Round[]) => (of.length === 0 ? undefined : median(of.map(({ startMs }) => startMs)));
+  const change = (of: readonly Round[]) =>
+    of.length === 0 ? undefined : median(of.flatMap(({ changeMs }) => changeMs));
+  const name = (what: string): string => `iptables-${backend}: ${what}`;
+  const compare = (what: string, of: typeof start, atMost: number): Row =>
+    comparison(name(what), label, { ours: of(rounds.ours)!, theirs: of(rounds.theirs), unit: 'ms', atMost });
+  return [
+    compare('full sync from nothing', start, backend === 'nft' ? 0.2 : 0.8),
+    compare('one endpoint changed', change, 0.5),
+  ];
+}
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === 'round') {
+  process.stdout.write(JSON.stringify(await runRound(rest)));
+  process.exit();
+}
+const long = process.argv.includes('--long');
+const given = process.argv.slice(2).filter((word) => word !== '--long');
+const sizes = given.length > 0 ? given : long ? ['1000x10', '5000x10', '10000x5'] : ['1000x10'];
+const rows = sizes.flatMap((size) => [...rowsOf('nft', size), ...rowsOf('legacy', size)]);
+if (long) rows.push(...inRound<Row[]>(['connections', 'nft']), ...inRound<Row[]>(['connections', 'legacy']));
+const footprint = inRound<{ readonly megabytes: number; readonly idlePercent: number }>([
+  'footprint',
+  'nft',
+  '5000x10',
+]);
+rows.push(limited('memory', '5000 x 10', { ours: footprint.megabytes, unit: 'MB', below: 200 }));
+rows.push(limited('idle', '5000 x 10', { ours: footprint.idlePercent, unit: '% of a core', below: 0.1 }));
+printTable(rows);
+if (KUBE_PROXY === undefined) process.stdout.write('\nset KUBE_PROXY to the path of a kube-proxy to compare with it\n');
 for (const leftover of readdirSync(tmpdir())) {
-  if (leftover.startsWith('towtank-bench-')) rmSync(join(tmpdir(), leftover), { recursive: true });
+  if (leftover.startsWith(FOLDERS)) rmSync(join(tmpdir(), leftover), { recursive: true });
 }

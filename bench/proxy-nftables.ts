@@ -1,87 +1,50 @@
-// nftables mode at three sizes: start to rules, one endpoint changed, 100 endpoints of 50 Services changed, memory. The whole
-// proxy runs, from the objects a watch delivers to the rules in a kernel. With KUBE_PROXY=path the same is done to a real
-// kube-proxy, which is fed through an API server on its loopback. Medians of 5; milliseconds.
-//   node bench/proxy-nftables.ts [SERVICESxENDPOINTS...]
-import { spawnSync } from 'node:child_process';
-import { setImmediate as turn } from 'node:timers/promises';
+// nftables mode beside a real kube-proxy (KUBE_PROXY=path), in one run: start to rules, one endpoint changed, 100 endpoints of 50
+// Services changed, new connections, memory, idle. The whole proxy runs, from the objects a watch delivers to the rules in a
+// kernel. Prints a Markdown table; medians of 5. Some three minutes; --long also runs kube-proxy five times at all sizes.
+//   node bench/proxy-nftables.ts [--long] [SERVICESxENDPOINTS...]
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { links } from '../src/kernel/netlink/links.ts';
 import { NetworkNamespace } from '../src/kernel/network-namespace.ts';
 import { createNftRunner } from '../src/kernel/runners/nft-runner.ts';
-import type { EndpointSlice, Service } from '../src/kube/generated/types.ts';
 import { SharedInformers } from '../src/kube/informers.ts';
 import { resources } from '../src/kube/resources.ts';
 import type { NftRunner } from '../src/netfilter/runner.ts';
 import { endpointObjects, serviceObjects } from '../src/proxy/nftables/object-names.ts';
 import { startProxy } from '../src/proxy/proxy-server.ts';
 import { feedServiceFacts } from '../src/proxy/service-facts-feed.ts';
-import { buildNode } from '../test/helpers/build-objects.ts';
 import { buildServicePort } from '../test/helpers/build-proxy-facts.ts';
-import { FakeKubeClient } from '../test/helpers/fake-kube-client.ts';
+import type { FakeKubeClient } from '../test/helpers/fake-kube-client.ts';
 import { KUBE_PROXY, startKubeProxy } from '../test/helpers/kube-proxy-peer.ts';
 import { systemClock } from '../test/helpers/system-clock.ts';
+import { connectionLab, connectionRows } from './proxy/connection-rows.ts';
+import { startGreeter } from './proxy/connections.ts';
+import { CLUSTER_CIDR, ipsOf, loadedClient, NODE, nameOf, parseSize, type Size, sliceAt } from './proxy/objects.ts';
+import { type Footprint, measureFootprint, watchIdle } from './proxy/programs.ts';
+import { inSandbox } from './proxy/sandbox.ts';
+import { comparison, limited, median, printTable, quantile, type Row, shown } from './proxy/statistics.ts';
 
-const rounds = 5;
-const changes = 200;
+const ROUNDS = 5;
+const CHANGES = 200;
+const BURSTS = 20;
+const MEMORY_SIZE: Size = { services: 5000, endpoints: 10 };
+const CONNECTION_SIZE: Size = { services: 10_000, endpoints: 5 };
+const IDLE_SECONDS = 20;
 
-interface Size {
-  readonly services: number;
-  readonly endpoints: number;
+interface Ours {
+  readonly startMs: number;
+  readonly changeMs: readonly number[];
+  readonly burstMs: readonly number[];
 }
 
-const median = (values: readonly number[]): number => quantile(values, 0.5);
-const quantile = (values: readonly number[], share: number): number =>
-  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
-const print = (what: string, values: readonly (readonly [string, number])[]): void => {
-  const texts = values.map(([name, value]) => `${name} ${value < 100 ? value.toFixed(2) : value.toFixed(0)}`);
-  process.stdout.write(`${what.padEnd(52)} ${texts.join('   ')}\n`);
-};
-
-const nameOf = (index: number): string => `svc-${index}`;
-const clusterIP = (index: number): string => `10.96.${index >> 8}.${index & 255}`;
-const podIP = (service: number, endpoint: number): string => `10.${128 + endpoint}.${service >> 8}.${service & 255}`;
-
-const serviceAt = (index: number): Service => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { namespace: 'bench', name: nameOf(index) },
-  spec: {
-    type: 'ClusterIP',
-    clusterIP: clusterIP(index),
-    clusterIPs: [clusterIP(index)],
-    ipFamilies: ['IPv4'],
-    ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
-  },
-});
-
-const sliceAt = (index: number, ips: readonly string[]): EndpointSlice => ({
-  apiVersion: 'discovery.k8s.io/v1',
-  kind: 'EndpointSlice',
-  metadata: {
-    namespace: 'bench',
-    name: `${nameOf(index)}-a`,
-    labels: { 'kubernetes.io/service-name': nameOf(index) },
-  },
-  addressType: 'IPv4',
-  ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-  endpoints: ips.map((ip) => ({ addresses: [ip], conditions: { ready: true } })),
-});
-
-const ipsOf = (service: number, count: number): string[] =>
-  Array.from({ length: count }, (_, at) => podIP(service, at));
-
-function loadedClient({ services, endpoints }: Size): FakeKubeClient {
-  const client = new FakeKubeClient(systemClock);
-  client.put(resources.nodes, buildNode({ name: 'node-1', ips: ['172.18.0.2'] }));
-  for (let index = 0; index < services; index++) {
-    client.put(resources.services, serviceAt(index));
-    client.put(resources.endpointSlices, sliceAt(index, ipsOf(index, endpoints)));
-  }
-  return client;
+interface Theirs {
+  readonly startMs: number;
+  readonly changeMs: number;
+  readonly footprint: Footprint | undefined;
 }
 
-function makeNetns(name: string): NetworkNamespace {
-  const netns = NetworkNamespace.create(name);
+function makeNetns(stack: AsyncDisposableStack): NetworkNamespace {
+  const netns = stack.use(NetworkNamespace.create('node'));
   links.apply(netns, [
     { kind: 'addBridge', name: 'eth0', up: true },
     { kind: 'addAddress', link: 'eth0', address: '172.18.0.2/32' },
@@ -106,17 +69,17 @@ function watched(runner: NftRunner): { readonly runner: NftRunner; readonly writ
   };
 }
 
-async function startOurs(client: FakeKubeClient, netns: NetworkNamespace, stack: AsyncDisposableStack) {
+async function startOurs(
+  client: FakeKubeClient,
+  netns: NetworkNamespace,
+  stack: AsyncDisposableStack,
+): Promise<() => Promise<number>> {
   const informers = stack.use(new SharedInformers(client, systemClock));
   const { runner, written } = watched(createNftRunner(netns));
   const proxy = stack.use(
     await startProxy({
-      client,
-      clock: systemClock,
-      informers,
-      services: feedServiceFacts({ informers }),
-      nodeName: 'node-1',
-      config: { mode: 'nftables', clusterCIDRs: ['10.128.0.0/9'] },
+      ...{ client, clock: systemClock, informers, services: feedServiceFacts({ informers }), nodeName: NODE },
+      config: { mode: 'nftables', clusterCIDRs: [CLUSTER_CIDR] },
       families: ['ipv4'],
       runners: { nft: runner },
       addresses: () => ['127.0.0.1', '172.18.0.2'],
@@ -126,144 +89,134 @@ async function startOurs(client: FakeKubeClient, netns: NetworkNamespace, stack:
     }),
   );
   await proxy.synced;
-  return { written };
+  return written;
 }
 
-async function measureOurs(size: Size): Promise<void> {
-  const label = `${size.services} x ${size.endpoints}`;
-  const starts: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    await using stack = new AsyncDisposableStack();
-    const netns = stack.adopt(makeNetns('ours'), (created) => created.delete());
-    const client = loadedClient(size);
-    const began = performance.now();
-    const { written } = await startOurs(client, netns, stack);
-    starts.push(performance.now() - began);
-    if (round < rounds - 1) continue;
-    await measureChanges(label, { client, size, written });
+async function measureOurs(size: Size): Promise<Ours> {
+  await using stack = new AsyncDisposableStack();
+  const netns = makeNetns(stack);
+  const client = loadedClient(size);
+  const began = performance.now();
+  const written = await startOurs(client, netns, stack);
+  const startMs = performance.now() - began;
+  const changeMs: number[] = [];
+  for (let turn = 0; turn < CHANGES / ROUNDS; turn++) {
+    const at = (turn * 37) % size.services;
+    const ips = [...ipsOf(size, at).slice(0, -1), `10.250.${turn}.1`];
+    changeMs.push(await timed(written, () => client.put(resources.endpointSlices, sliceAt(at, ips))));
   }
-  print(`${label}: start to rules`, [['median', median(starts)]]);
-}
-
-interface Running {
-  readonly client: FakeKubeClient;
-  readonly size: Size;
-  readonly written: () => Promise<number>;
-}
-
-async function measureChanges(label: string, { client, size, written }: Running): Promise<void> {
-  global.gc?.();
-  const { rss, heapUsed } = process.memoryUsage();
-  print(`${label}: memory of this process, objects included`, [
-    ['RSS MB', rss / 1e6],
-    ['heap MB', heapUsed / 1e6],
-  ]);
-  const kinds = {
-    'one endpoint replaced': (turns: number) => [...ipsOf(turns, size.endpoints - 1), `10.250.${turns & 255}.1`],
-    'one endpoint added': (turns: number) => [...ipsOf(turns, size.endpoints), `10.251.${turns & 255}.1`],
-    'one endpoint removed': (turns: number) => ipsOf(turns, size.endpoints - 1),
-  };
-  let at = 0;
-  for (const [kind, ips] of Object.entries(kinds)) {
-    const times: number[] = [];
-    for (let turns = 0; turns < changes; turns++) {
-      at = (at + 37) % size.services;
-      const done = written();
-      const began = performance.now();
-      client.put(resources.endpointSlices, sliceAt(at, ips(at)));
-      times.push((await done) - began);
-      await turn();
-    }
-    print(`${label}: ${kind}`, [
-      ['p50', median(times)],
-      ['p99', quantile(times, 0.99)],
-    ]);
-  }
-  const many: number[] = [];
-  for (let round = 0; round < 20; round++) {
-    const done = written();
-    const began = performance.now();
-    for (let service = 0; service < 50; service++) {
-      const ips = [...ipsOf(service, size.endpoints - 2), `10.252.${round}.${service}`, `10.253.${round}.${service}`];
+  const burstMs: number[] = [];
+  for (let round = 0; round < BURSTS / ROUNDS; round++) {
+    const change = (service: number): void => {
+      const ips = [...ipsOf(size, service).slice(0, -2), `10.252.${round}.${service}`, `10.253.${round}.${service}`];
       client.put(resources.endpointSlices, sliceAt(service, ips));
-    }
-    many.push((await done) - began);
-    await rest();
+    };
+    burstMs.push(await timed(written, () => Array.from({ length: 50 }, (_, service) => change(service))));
   }
-  print(`${label}: 100 endpoints of 50 Services`, [
-    ['p50', median(many)],
-    ['p99', quantile(many, 0.99)],
-  ]);
+  return { startMs, changeMs, burstMs };
 }
 
-// After a sync the proxy rests as long as it worked; what comes meanwhile waits, and would be measured twice.
-const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+async function timed(written: () => Promise<number>, change: () => unknown): Promise<number> {
+  // After a sync the proxy rests as long as it worked; what comes meanwhile waits, and would be measured twice.
+  await pause(30);
+  const done = written();
+  const began = performance.now();
+  change();
+  return (await done) - began;
+}
 
-// A chain tells that a transaction has been made: kube-proxy 1.30 has one per Service and per endpoint.
+// A chain tells that a transaction has been made: kube-proxy up to 1.35 has one per Service and per endpoint.
 async function until(runner: NftRunner, chain: string): Promise<void> {
   for (;;) {
     const fingerprint = await runner.fingerprint!('ip', 'kube-proxy', [chain]);
     if (fingerprint !== undefined && !fingerprint.endsWith('-')) return;
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await pause(1);
   }
 }
 
-async function measureTheirs(size: Size): Promise<void> {
-  const label = `${size.services} x ${size.endpoints}: kube-proxy`;
+async function measureTheirs(size: Size, idleSeconds: number): Promise<Theirs> {
+  await using stack = new AsyncDisposableStack();
+  const netns = makeNetns(stack);
+  const client = loadedClient(size);
+  const runner = createNftRunner(netns);
   const portAt = (index: number) => buildServicePort({ namespace: 'bench', name: nameOf(index), portName: 'http' });
-  const starts: number[] = [];
-  const times: number[] = [];
-  for (let round = 0; round < (size.services > 1000 ? 1 : rounds); round++) {
-    await using stack = new AsyncDisposableStack();
-    const netns = stack.adopt(makeNetns('theirs'), (created) => created.delete());
-    const client = loadedClient(size);
-    const runner = createNftRunner(netns);
-    const began = performance.now();
-    stack.use(
-      startKubeProxy(netns, {
-        client,
-        nodeName: 'node-1',
-        mode: 'nftables',
-        flags: ['--cluster-cidr=10.128.0.0/9', '--iptables-min-sync-period=1ms'],
-      }),
-    );
-    await until(runner, serviceObjects(portAt(size.services - 1)).cluster);
-    starts.push(performance.now() - began);
-    for (let turns = 0; turns < (size.services > 1000 ? 1 : 5); turns++) {
-      const ip = `10.250.${round}.${turns}`;
-      const { chain } = endpointObjects(portAt(turns), { ip, port: 8080 });
-      const start = performance.now();
-      client.put(resources.endpointSlices, sliceAt(turns, [...ipsOf(turns, size.endpoints - 1), ip]));
-      await until(runner, chain);
-      times.push(performance.now() - start);
-    }
+  const began = performance.now();
+  const flags = [`--cluster-cidr=${CLUSTER_CIDR}`, '--iptables-min-sync-period=1ms'];
+  const peer = stack.use(startKubeProxy(netns, { client, nodeName: NODE, mode: 'nftables', flags }));
+  await until(runner, serviceObjects(portAt(size.services - 1)).cluster);
+  const startMs = performance.now() - began;
+  const ip = '10.250.0.1';
+  const start = performance.now();
+  client.put(resources.endpointSlices, sliceAt(0, [...ipsOf(size, 0).slice(0, -1), ip]));
+  await until(runner, endpointObjects(portAt(0), { ip, port: 8080 }).chain);
+  const changeMs = performance.now() - start;
+  return { startMs, changeMs, footprint: idleSeconds > 0 ? await watchIdle(peer.pid, idleSeconds) : undefined };
+}
+
+async function connections(): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const size = CONNECTION_SIZE;
+  const lab = stack.use(await connectionLab(size));
+  stack.use(await startGreeter(lab, 8080));
+  await startOurs(loadedClient(size), lab.node, stack);
+  return connectionRows(lab, size, 1.05);
+}
+
+async function rowsOf(size: Size, theirRounds: number): Promise<Row[]> {
+  const label = `${size.services} x ${size.endpoints}`;
+  const ours: Ours[] = [];
+  const theirs: Theirs[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    ours.push(await measureOurs(size));
+    if (round < theirRounds) theirs.push(await measureTheirs(size, 0));
   }
-  print(`${label}, start to rules`, [['median', median(starts)]]);
-  print(`${label}, one endpoint replaced`, [['median', median(times)]]);
+  const changes = ours.flatMap(({ changeMs }) => changeMs);
+  const theirChange = theirs.length === 0 ? undefined : median(theirs.map(({ changeMs }) => changeMs));
+  const theirStart = theirs.length === 0 ? undefined : median(theirs.map(({ startMs }) => startMs));
+  const single = median(changes);
+  const burst = median(ours.flatMap(({ burstMs }) => burstMs));
+  const start = median(ours.map(({ startMs }) => startMs));
+  return [
+    comparison('full sync from nothing', label, { ours: start, theirs: theirStart, unit: 'ms', atMost: 0.4 }),
+    limited('one endpoint changed, p50', label, { ours: single, theirs: theirChange, unit: 'ms', below: 5 }),
+    limited('one endpoint changed, p99', label, { ours: quantile(changes, 0.99), unit: 'ms', below: 20 }),
+    {
+      what: '100 endpoints of 50 Services changed',
+      size: label,
+      ours: `${shown(burst, 'ms')} (${(burst / single).toFixed(1)} single changes)`,
+      theirs: '-',
+      wanted: 'at most 3 single changes',
+      holds: burst / single <= 3,
+    },
+  ];
 }
 
-function inSandbox(): void {
-  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const self = [process.execPath, '--expose-gc', fileURLToPath(import.meta.url), ...process.argv.slice(2)];
-  const flags = [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const words = [...flags, 'sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', '--', ...self];
-  const { status } = spawnSync('unshare', words, {
-    stdio: 'inherit',
-    env: { ...process.env, TOWTANK_BENCH: 'inside' },
-  });
-  process.exitCode = status ?? 1;
+async function footprintRows(long: boolean): Promise<Row[]> {
+  const label = `${MEMORY_SIZE.services} x ${MEMORY_SIZE.endpoints}`;
+  const ours = await measureFootprint('nftables', MEMORY_SIZE, IDLE_SECONDS);
+  const theirs = KUBE_PROXY && long ? (await measureTheirs(MEMORY_SIZE, IDLE_SECONDS)).footprint : undefined;
+  const memory = { ours: ours.megabytes, theirs: theirs?.megabytes, unit: 'MB' };
+  const idle = { ours: ours.idlePercent, theirs: theirs?.idlePercent, unit: '% of a core' };
+  return [
+    limited('memory', label, { ...memory, below: theirs?.megabytes ?? 200 }),
+    limited('idle', label, { ...idle, below: 0.1 }),
+  ];
 }
 
-if (process.env['TOWTANK_BENCH'] !== 'inside') inSandbox();
-else {
+if (inSandbox(fileURLToPath(import.meta.url))) {
   // The proxy's own timers do not keep a process alive.
   const alive = setInterval(() => {}, 1000);
-  const words = process.argv.length > 2 ? process.argv.slice(2) : ['1000x10', '5000x10', '10000x5'];
-  for (const word of words) {
-    const [services = 0, endpoints = 0] = word.split('x').map(Number);
-    await measureOurs({ services, endpoints });
-    if (KUBE_PROXY !== undefined) await measureTheirs({ services, endpoints });
+  const words = process.argv.slice(2).filter((word) => word !== '--long');
+  const long = process.argv.includes('--long');
+  const sizes = (words.length > 0 ? words : ['1000x10', '5000x10', '10000x5']).map(parseSize);
+  const rows: Row[] = [];
+  for (const size of sizes) {
+    const short = size.services <= 1000 ? ROUNDS : size.services <= 5000 ? 1 : 0;
+    rows.push(...(await rowsOf(size, KUBE_PROXY === undefined ? 0 : long ? ROUNDS : short)));
   }
+  rows.push(...(await connections()), ...(await footprintRows(long)));
   clearInterval(alive);
-  if (KUBE_PROXY === undefined) process.stdout.write('set KUBE_PROXY to the path of a kube-proxy to compare with it\n');
+  printTable(rows);
+  if (KUBE_PROXY === undefined)
+    process.stdout.write('\nset KUBE_PROXY to the path of a kube-proxy to compare with it\n');
 }

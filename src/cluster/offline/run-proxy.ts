@@ -15,6 +15,7 @@ import { RuleOwnership } from '../../proxy/rule-ownership.ts';
 import { feedServiceFacts } from '../../proxy/service-facts-feed.ts';
 import { nodeSysctl } from '../compose/node-sysctl.ts';
 import { systemClock } from '../compose/system-clock.ts';
+import { giveBackMemory } from './give-back-memory.ts';
 import { createHostRunners } from './host-runners.ts';
 import { openKubeClient } from './open-kube-client.ts';
 import { type ProxySettings, type RunProxyOptions, readProxySettings } from './proxy-settings.ts';
@@ -43,6 +44,7 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
     log({ level: 'info', message: `the rules are in the kernel, ${systemClock.now() - startedAt} ms after the start` });
     if (informers.for(resources.nodes).get(nodeName) === undefined)
       log({ level: 'warning', message: `the API server has no node ${nodeName}: its addresses are not known` });
+    giveBackMemory();
   });
   const signal = await told;
   log({ level: 'info', message: `ending after ${signal}; the rules stay` });

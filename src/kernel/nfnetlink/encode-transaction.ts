@@ -179,7 +179,7 @@ class TransactionEncoder {
     const id = this.#beginSet(name, shape, flags);
     const size = lookup.elements.length * (isInterval ? 2 : 1);
     this.#w.nest(nf.NLA_F_NESTED | nf.NFTA_SET_DESC, () => this.#w.attributeU32Network(nf.NFTA_SET_DESC_SIZE, size));
-    this.#w.attribute(nf.NFTA_SET_USERDATA, setUserData({ name, ...shape }));
+    this.#w.attribute(nf.NFTA_SET_USERDATA, anonymousUserData({ name, ...shape }));
     this.#w.end();
     this.#elements(nf.NFT_MSG_NEWSETELEM, { set: { name, ...shape }, elements: lookup.elements }, id);
     return { name, id, isInterval };
@@ -230,6 +230,16 @@ class TransactionEncoder {
     if (lookup === undefined || !('name' in lookup)) return undefined;
     return { name: lookup.name, id: undefined, isInterval: 'key' in statement && isGenerator(statement.key) };
   }
+}
+
+// Anonymous sets have no comment: there are as many user data as there are types.
+const userDataByType = new Map<string, Buffer>();
+
+function anonymousUserData(set: SetDeclaration): Buffer {
+  const type = `${set.key} ${set.data ?? ''}`;
+  const data = userDataByType.get(type) ?? setUserData(set);
+  userDataByType.set(type, data);
+  return data;
 }
 
 function milliseconds(seconds: number): Buffer {

@@ -33,6 +33,8 @@ export class AppliedTable {
   readonly #ports: Map<string, SelectedPort>;
   readonly #claims: ElementClaims;
   readonly #context: RuleContext;
+  // Of ServicePorts that have changed: those change again, and what stood need not be built a second time.
+  readonly #built = new WeakMap<SelectedPort, PortRules>();
   #maps: number;
 
   /** `options` are those that the table was built with. */
@@ -70,6 +72,8 @@ export class AppliedTable {
     }));
     const elements = this.#changeElements(rules);
     for (const { key, after } of changes) {
+      const before = this.#ports.get(key);
+      if (before !== undefined && before !== after) this.#built.delete(before);
       if (after === undefined) this.#ports.delete(key);
       else this.#ports.set(key, after);
     }
@@ -92,7 +96,13 @@ export class AppliedTable {
   }
 
   #build(selected: SelectedPort | undefined): PortRules {
-    return selected === undefined ? nothing : buildPortRules(selected, this.#context);
+    if (selected === undefined) return nothing;
+    let rules = this.#built.get(selected);
+    if (rules === undefined) {
+      rules = buildPortRules(selected, this.#context);
+      this.#built.set(selected, rules);
+    }
+    return rules;
   }
 
   #newMaps(): Operation[] {

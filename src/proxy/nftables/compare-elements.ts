@@ -11,16 +11,25 @@ export interface ElementChanges {
 /** Compares the elements that one ServicePort wants before and after a change; most of them stay. */
 export function compareElements(before: readonly SharedElement[], after: readonly SharedElement[]): ElementChanges {
   const added: SharedElement[] = [];
-  const old = new Map(before.map((shared) => [textOf(shared), shared]));
-  for (const shared of after) {
+  const old = new Map<string, SharedElement>();
+  // Nearly all stand where they stood; texts are only made of the others.
+  const moved = after.filter((shared, index) => !isSameShared(shared, before[index]));
+  for (const [index, shared] of before.entries()) {
+    if (!isSameShared(shared, after[index])) old.set(textOf(shared), shared);
+  }
+  for (const shared of moved) {
     if (!old.delete(textOf(shared))) added.push(shared);
   }
   return { added, removed: [...old.values()] };
 }
 
+function isSameShared(a: SharedElement, b: SharedElement | undefined): boolean {
+  return b !== undefined && a.set === b.set && a.element.key === b.element.key && isSameElement(a.element, b.element);
+}
+
 /** True for elements of one key that mean the same. */
 export function isSameElement(a: Element, b: Element): boolean {
-  return a === b || (valueText(a) === valueText(b) && a.comment === b.comment);
+  return a === b || (a.comment === b.comment && (a.value === b.value || valueText(a) === valueText(b)));
 }
 
 function textOf({ set, element }: SharedElement): string {
