@@ -130,7 +130,12 @@ async function benchPod(): Promise<void> {
     while (!(await answers(cluster, `http://${spec?.clusterIP}/hostname`)));
     times.push(performance.now() - before);
   }
-  line('a further pod answers through its Service (p50 of 50)', times.toSorted((a, b) => a - b), 'ms', '< 100');
+  line(
+    'a further pod answers through its Service (p50 of 50)',
+    times.toSorted((a, b) => a - b),
+    'ms',
+    '< 100',
+  );
 }
 
 async function answers(cluster: Awaited<ReturnType<typeof createCluster>>, url: string): Promise<boolean> {
