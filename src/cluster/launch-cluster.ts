@@ -108,6 +108,13 @@ function placeRanges(config: ClusterConfig, { tier, openApi }: LaunchOptions): C
 }
 
 function requireTier(tier: Tier): void {
+  if (tier === 'loopback') {
+    throw new UserError({
+      code: 'ERR_TIER',
+      message: 'the loopback tier is not there yet',
+      hint: 'docker run --cap-add NET_ADMIN gives the flat tier; towtank doctor shows what each needs',
+    });
+  }
   if (tier !== 'flat' || !isMachineNetwork()) return;
   throw new UserError({
     code: 'ERR_TIER',

@@ -103,5 +103,5 @@ function tryFlat(): string {
 }
 
 function tryLoopback(): string {
-  throw new Error('not there yet');
+  throw new Error('not there yet in this version of towtank');
 }
