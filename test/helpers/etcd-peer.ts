@@ -30,17 +30,21 @@ export interface EtcdOptions {
   /** What a restart finds again; default a folder of its own that is removed at the end. */
   readonly dataDir?: string;
   readonly clientPort?: number;
+  readonly scheme?: 'http' | 'https';
 }
 
 /** An etcd of one member on loopback, with a folder of its own. */
 export class EtcdPeer implements AsyncDisposable {
   readonly clientPort: number;
   readonly dataDir: string;
+  /** URL for its clients. */
+  readonly endpoint: string;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, clientPort: number, dataDir: string) {
+  private constructor(child: ChildProcess, endpoint: string, dataDir: string) {
     this.#child = child;
-    this.clientPort = clientPort;
+    this.endpoint = endpoint;
+    this.clientPort = Number(new URL(endpoint).port);
     this.dataDir = dataDir;
   }
 
@@ -48,19 +52,15 @@ export class EtcdPeer implements AsyncDisposable {
   static async start(etcd: string, options: EtcdOptions = {}): Promise<EtcdPeer> {
     const { clientPort = await freePort(), dataDir = mkdtempSync(join(tmpdir(), 'towtank-etcd-')) } = options;
     const peer = await freePort();
+    const endpoint = `${options.scheme ?? 'http'}://127.0.0.1:${clientPort}`;
     const args = [
       ...['--data-dir', dataDir, '--listen-peer-urls', `http://127.0.0.1:${peer}`],
       ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peer}`],
       ...['--initial-cluster', `default=http://127.0.0.1:${peer}`],
-      ...['--listen-client-urls', `http://127.0.0.1:${clientPort}`],
-      ...['--advertise-client-urls', `http://127.0.0.1:${clientPort}`],
+      ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
       ...(options.args ?? []),
     ];
-    return new EtcdPeer(await startEtcd([etcd, ...args]), clientPort, dataDir);
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${this.clientPort}`;
+    return new EtcdPeer(await startEtcd([etcd, ...args]), endpoint, dataDir);
   }
 
   /** Ends it at once, keeping its data. */

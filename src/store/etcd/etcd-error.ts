@@ -35,6 +35,6 @@ function hintFor(error: GrpcError): string | undefined {
     return 'Look at the user and password, and at what the roles of that user allow under the prefix.';
   if (error.message.includes('database space exceeded'))
     return 'Compact and defragment etcd, then: etcdctl alarm disarm. Nothing is lost.';
-  if (error.message.includes('too large')) return 'etcd takes 1.5 MiB a request unless told otherwise.';
+  if (/too large|larger than max/.test(error.message)) return 'etcd takes 1.5 MiB a request unless told otherwise.';
   return undefined;
 }

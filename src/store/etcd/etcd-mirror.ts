@@ -14,9 +14,9 @@ import {
   encodeWatch,
   type Header,
   type KeyRange,
+  keysUnder,
   type RangeRequest,
   type RangeResponse,
-  rangeOf,
   type WatchResponse,
 } from './messages.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
@@ -54,7 +54,7 @@ export class EtcdMirror implements AsyncDisposable {
     this.#client = client;
     this.#options = options;
     this.#prefix = options.prefix ?? '';
-    this.#range = rangeOf(this.#prefix);
+    this.#range = keysUnder(this.#prefix);
     this.#waiters = new RevisionWaiters(options.clock);
     const { promise, resolve } = Promise.withResolvers<TowtankError>();
     this.failed = promise;

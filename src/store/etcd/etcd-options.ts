@@ -5,7 +5,7 @@ import type { Dial } from './grpc-channel.ts';
 export interface EtcdOptions {
   /** `http://HOST:PORT` or `https://HOST:PORT` of one or more members; when one fails, the next is tried. */
   readonly endpoints: readonly string[];
-  /** Stands before every key, so that several clusters can share an etcd; default none: keys are those of Kubernetes. */
+  /** Stands before every key, so that several clusters can share an etcd; default none: keys are those of Kubernetes. Begins with a slash and ends without one. */
   readonly prefix?: string | undefined;
   /** PEM. `ca` says whom to trust (default: what Node trusts); `cert` and `key` are shown to the server. */
   readonly tls?: {

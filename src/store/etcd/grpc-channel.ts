@@ -47,29 +47,40 @@ export class GrpcChannel implements Disposable {
   readonly endpoint: URL;
   readonly #session: ClientHttp2Session;
   readonly #clock: Clock;
+  readonly #running = new Set<(error: GrpcError) => void>();
   #ping: Disposable | undefined;
 
-  private constructor(session: ClientHttp2Session, { endpoint, clock }: ChannelOptions) {
+  private constructor(session: ClientHttp2Session, socket: Duplex, { endpoint, clock }: ChannelOptions) {
     this.endpoint = endpoint;
     this.#session = session;
     this.#clock = clock;
+    // A session whose TLS fails is destroyed without a word, and so are its streams.
+    const end = (cause?: Error): void => {
+      session.destroy();
+      for (const onEnd of [...this.#running]) onEnd(connectionLost(true, cause));
+    };
+    socket.on('error', end);
+    socket.on('close', () => end());
     this.#schedulePing();
   }
 
   /** Resolves when the connection stands. Rejects with GrpcError, nothing uncertain. */
   static async open(options: ChannelOptions): Promise<GrpcChannel> {
     const { endpoint, clock } = options;
+    const socket = openSocket(options);
     const session = connectHttp2(endpoint, {
-      createConnection: () => openSocket(options),
+      createConnection: () => socket,
       settings: { initialWindowSize: WINDOW, enablePush: false },
     });
     const late = clock.schedule(CONNECT_TIMEOUT_MS, () => session.destroy(new Error('no connection in time')));
     try {
       // etcd sends its settings first, so that a server that speaks no HTTP/2 is known before anything is asked of it.
-      await settingsOf(session);
+      await settingsOf(session, socket);
     } catch (cause) {
       session.destroy();
-      throw new GrpcError(GRPC.unavailable, `${endpoint.host}: ${(cause as Error).message}`, {
+      // OpenSSL's messages are lines of its source; its reasons are for people.
+      const { reason, message } = cause as Error & { readonly reason?: string };
+      throw new GrpcError(GRPC.unavailable, `${endpoint.host}: ${reason ?? message}`, {
         uncertain: false,
         cause,
       });
@@ -78,7 +89,7 @@ export class GrpcChannel implements Disposable {
     }
     session.on('error', () => session.destroy());
     session.setLocalWindowSize(WINDOW);
-    return new GrpcChannel(session, options);
+    return new GrpcChannel(session, socket, options);
   }
 
   get isOpen(): boolean {
@@ -148,7 +159,12 @@ export class GrpcChannel implements Disposable {
       te: 'trailers',
       ...headers,
     });
-    receive(stream, handlers);
+    // Told once, by the stream or by the end of its connection.
+    const onEnd = (error: GrpcError): void => {
+      if (this.#running.delete(onEnd)) handlers.onEnd(error);
+    };
+    this.#running.add(onEnd);
+    receive(stream, { ...handlers, onEnd });
     return stream;
   }
 
@@ -167,11 +183,13 @@ export class GrpcChannel implements Disposable {
   }
 }
 
-function settingsOf(session: ClientHttp2Session): Promise<void> {
+function settingsOf(session: ClientHttp2Session, socket: Duplex): Promise<void> {
   return new Promise((resolve, reject) => {
     session.once('remoteSettings', () => resolve());
-    session.once('error', reject);
-    session.once('close', () => reject(new Error('the connection was closed at once')));
+    for (const end of [session, socket]) {
+      end.once('error', reject);
+      end.once('close', () => reject(new Error('the connection was closed at once')));
+    }
   });
 }
 

@@ -29,8 +29,12 @@ export class GrpcError extends Error {
 // What etcd answers with `unavailable` before it proposes anything to its cluster.
 const BEFORE_PROPOSAL = /no leader|too many requests|unhealthy cluster|not capable/;
 
+// etcd applies the write with which its space ends, and refuses it all the same.
+const MAYBE_APPLIED = /database space exceeded/;
+
 /** The error for a status that is not ok. */
 export function grpcError(code: number, message: string): GrpcError {
   const lost = code === GRPC.unavailable || code === GRPC.deadlineExceeded || code === GRPC.unknown;
-  return new GrpcError(code, message, { uncertain: lost && !BEFORE_PROPOSAL.test(message) });
+  const uncertain = (lost && !BEFORE_PROPOSAL.test(message)) || MAYBE_APPLIED.test(message);
+  return new GrpcError(code, message, { uncertain });
 }

@@ -82,6 +82,11 @@ export function rangeOf(prefix: string): KeyRange {
   return { key: prefix === '' ? ZERO : key, end: ZERO };
 }
 
+/** All keys of a store: under its prefix and a slash, with which every key begins; all there are when it has none. */
+export function keysUnder(prefix: string): KeyRange {
+  return rangeOf(prefix === '' ? '' : `${prefix}/`);
+}
+
 export function encodeRange(request: RangeRequest): Buffer {
   return new ProtobufWriter()
     .bytes(1, request.key)

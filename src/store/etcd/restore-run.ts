@@ -2,7 +2,7 @@ import { MAX_OPERATIONS } from '../plan-transaction.ts';
 import type { KeyValue, StoreSnapshot, WriteOperation } from '../store.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import type { EtcdLeases } from './etcd-leases.ts';
-import { decodeHeaderOf, encodeDeleteRange, encodeTransaction, rangeOf } from './messages.ts';
+import { decodeHeaderOf, encodeDeleteRange, encodeTransaction, keysUnder } from './messages.ts';
 
 // etcd takes 1.5 MiB a request.
 const MAX_BYTES = 1 << 20;
@@ -28,7 +28,7 @@ export class RestoreRun {
    * others who watch see it happen, and when this rejects it can be half done.
    */
   async write(snapshot: StoreSnapshot & { readonly entries: readonly KeyValue[] }, before: number): Promise<void> {
-    await this.#send('/etcdserverpb.KV/DeleteRange', encodeDeleteRange(rangeOf(this.#prefix)));
+    await this.#send('/etcdserverpb.KV/DeleteRange', encodeDeleteRange(keysUnder(this.#prefix)));
     for (const { id, ttlSeconds } of snapshot.leases) await this.#leases.ensure(id, ttlSeconds);
     const batches = [...batchesOf(snapshot.entries)];
     await this.#sideBySide(batches.length, (index) => this.#commit(batches[index]!));
