@@ -5,6 +5,7 @@ import { createNftRunner } from '../../kernel/runners/nft-runner.ts';
 import { listenTcp } from '../../kernel/sockets.ts';
 import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import { EventRecorder } from '../../kube/event-recorder.ts';
 import type { SharedInformers } from '../../kube/informers.ts';
 import { type Proxy as NodeProxy, type ProxyOptions, startProxy } from '../../proxy/proxy-server.ts';
 import { feedServiceFacts } from '../../proxy/service-facts-feed.ts';
@@ -30,7 +31,7 @@ export interface ProxiesOptions {
 /** Starts one kube-proxy per node; they share what is equal for all nodes. Resolves with them by node name, not yet synced. */
 export async function startProxies(options: ProxiesOptions): Promise<ReadonlyMap<string, NodeProxy>> {
   const { informers, plan, networks } = options;
-  const services = feedServiceFacts({ informers });
+  const services = feedServiceFacts({ informers, recorder: createRecorder(options) });
   // Rules of a namespace that all nodes share are one proxy's work: that of the first node.
   const served = isShared(networks) ? plan.nodes.slice(0, 1) : plan.nodes;
   const proxies = await Promise.all(
@@ -44,6 +45,12 @@ export async function startProxies(options: ProxiesOptions): Promise<ReadonlyMap
 
 function isShared(networks: ReadonlyMap<string, NodeNetwork>): boolean {
   return [...networks.values()].some(({ netns }) => netns.place !== undefined);
+}
+
+// What is wrong with an object is wrong on all nodes: it is told once.
+function createRecorder({ client, health }: ProxiesOptions): EventRecorder {
+  const onError = (error: unknown): void => health.failed('kube-proxy', error, true);
+  return new EventRecorder({ client, clock: systemClock, component: 'kube-proxy', onError });
 }
 
 type NodeProxyOptions = Omit<ProxyOptions, 'services'>;

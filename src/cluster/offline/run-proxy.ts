@@ -5,6 +5,7 @@ import { TowtankError, UserError } from '../../errors/towtank-error.ts';
 import { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { mayChangeNetwork } from '../../kernel/sandbox/privileges.ts';
 import { listenTcp } from '../../kernel/sockets.ts';
+import { EventRecorder } from '../../kube/event-recorder.ts';
 import { SharedInformers } from '../../kube/informers.ts';
 import { resources } from '../../kube/resources.ts';
 import type { Family } from '../../netfilter/runner.ts';
@@ -62,10 +63,13 @@ export async function cleanUpProxy(): Promise<void> {
 type HostParts = Pick<ProxyOptions, 'client' | 'informers' | 'runners'> & { readonly netns: NetworkNamespace };
 
 function startHostProxy({ nodeName, config }: ProxySettings, { netns, ...parts }: HostParts): Promise<NodeProxy> {
+  const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
+  const common = { client: parts.client, clock: systemClock };
+  const recorder = new EventRecorder({ ...common, component: 'kube-proxy', host: nodeName, onError });
   return startProxy({
     ...parts,
-    clock: systemClock,
-    services: feedServiceFacts(parts),
+    ...common,
+    services: feedServiceFacts({ ...parts, recorder }),
     nodeName,
     config,
     families: hostFamilies(),

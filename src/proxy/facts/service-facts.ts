@@ -2,9 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EndpointSlice, Service } from '../../kube/generated/types.ts';
 import type { Family } from '../../netfilter/runner.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FrontendClaims, type FrontendConflict } from './frontend-claims.ts';
 import { type EndpointMap, mergeSlices } from './merge-slices.ts';
 import { isNodeIndependent, type SelectedPort, type SelectingNode, selectEndpoints } from './select-endpoints.ts';
 import { buildServicePorts, type ServicePort } from './service-port.ts';
+import { serviceOfKey } from './service-port-name.ts';
 import { readSlice, type SliceFacts } from './slice-facts.ts';
 
 /** Something about a Service or its endpoints that may change rules. */
@@ -20,7 +22,11 @@ export interface FactChange {
 /** A value that no rule can be made of: it is skipped, everything else goes on. `reason` is kube-proxy's where it has one. */
 export interface FactProblem {
   readonly service: string;
-  readonly reason: 'KubeProxyIncorrectIPVersion' | 'InvalidServiceField' | 'InvalidEndpointAddress';
+  readonly reason:
+    | 'KubeProxyIncorrectIPVersion'
+    | 'InvalidServiceField'
+    | 'InvalidEndpointAddress'
+    | 'ConflictingFrontend';
   readonly message: string;
 }
 
@@ -58,6 +64,7 @@ export class ServiceFacts {
   readonly #ports: Record<Family, Map<string, readonly ServicePort[]>> = { ipv4: new Map(), ipv6: new Map() };
   readonly #endpoints: Record<Family, Map<string, Endpoints>> = { ipv4: new Map(), ipv6: new Map() };
   readonly #healthChecked: Record<Family, Set<string>> = { ipv4: new Set(), ipv6: new Set() };
+  readonly #claims: Record<Family, FrontendClaims> = { ipv4: new FrontendClaims(), ipv6: new FrontendClaims() };
   readonly #slices = new Map<string, SliceFacts>();
   readonly #subscribers = new Set<(change: FactChange) => void>();
   readonly #shared = new WeakMap<
@@ -147,6 +154,7 @@ export class ServiceFacts {
     if (current.length === previous.length && current.every((port, index) => port === previous[index])) return false;
     if (current.length === 0) this.#ports[family].delete(key);
     else this.#ports[family].set(key, current);
+    for (const conflict of this.#claims[family].replace(key, current)) this.#conflicting(conflict);
     if ((current[0]?.healthCheckNodePort ?? 0) === 0) this.#healthChecked[family].delete(key);
     else this.#healthChecked[family].add(key);
     return true;
@@ -179,6 +187,11 @@ export class ServiceFacts {
     if (entry.slices.size === 0) this.#endpoints[family].delete(service);
     else this.#endpoints[family].set(service, entry);
     this.#publish({ kind: 'endpoints', service, families: [family], triggerTime });
+  }
+
+  #conflicting({ frontend, winner, loser }: FrontendConflict): void {
+    const message = `${frontend} of ${loser} belongs to ${winner}, where packets to it go`;
+    this.#options.onProblem({ service: serviceOfKey(loser), reason: 'ConflictingFrontend', message });
   }
 
   #invalidField(service: string, field: string, value: string): void {
