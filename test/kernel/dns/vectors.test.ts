@@ -51,14 +51,13 @@ describe.each(vectorConfigs().map((config) => [config.name, config] as const))('
     }
   });
 
-  it.runIf(own.some(sameOverTcp))(
-    'answers the same over TCP, but for what UDP had to cut [where a vector of the configuration has it]',
-    async () => {
+  if (own.some(sameOverTcp)) {
+    it('answers the same over TCP, but for what UDP had to cut', async () => {
       for (const vector of own.filter(sameOverTcp)) {
         checkVector(vector, await ask(vector, 'tcp'), config.localIPs?.[0] ?? LOCAL_IP);
       }
-    },
-  );
+    });
+  }
 
   async function ask(vector: AnswerVector, transport: 'udp' | 'tcp'): Promise<JudgedReply> {
     const options = { port: server.listening[0]!.port, from: vector.query.clientIP ?? '127.0.0.1' };
