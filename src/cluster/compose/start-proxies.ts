@@ -13,6 +13,7 @@ import type { Transport } from '../../proxy/userspace/transport.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
 import type { ClusterConfig, ProxyMode } from '../config/cluster-config.ts';
 import type { ComponentHealth } from './component-health.ts';
+import { emptyAtFirst } from './empty-at-first.ts';
 import { nodeSockets } from './node-sockets.ts';
 import { nodeSysctl } from './node-sysctl.ts';
 import { systemClock } from './system-clock.ts';
@@ -63,6 +64,7 @@ function nodeOptions(
   const { netns, name } = network;
   const shared = netns.place !== undefined;
   const rules = shared ? NetworkNamespace.current() : netns;
+  const iptables = createIptablesRunner(rules, { backend: config.proxy.iptablesBackend });
   const component = `kube-proxy/${name}`;
   health.add(component);
   return {
@@ -80,7 +82,7 @@ function nodeOptions(
     restFactor: plan.nodes.length <= FEW_NODES ? 1 : plan.nodes.length / 2,
     families: plan.families.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
     runners: {
-      iptables: createIptablesRunner(rules, { backend: config.proxy.iptablesBackend }),
+      iptables: shared ? iptables : emptyAtFirst(iptables),
       nft: createNftRunner(rules),
       conntrack: createConntrackRunner(rules),
     },

@@ -27,15 +27,40 @@ export function addressTypesOf({ spec }: Service): readonly string[] {
 export function desiredEndpoints(facts: EndpointFacts, addressType: string): readonly EndpointGroup[] {
   const groups = new Map<string, { readonly ports: readonly EndpointSlicePort[]; readonly endpoints: Endpoint[] }>();
   for (const pod of facts.pods) {
-    const endpoint = isEndpoint(pod) ? endpointOf(pod, facts, addressType) : undefined;
+    const { endpoint, ports, key } = memberOf(pod, facts, addressType);
     if (endpoint === undefined) continue;
-    const ports = portsOf(facts.service, pod);
-    const key = portsKey(ports);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { ports, endpoints: [endpoint] });
     else group.endpoints.push(endpoint);
   }
   return [...groups.values()];
+}
+
+/** What a pod adds to the slices of a Service and one address family. */
+interface Member {
+  readonly node: Node | undefined;
+  readonly endpoint: Endpoint | undefined;
+  readonly ports: readonly EndpointSlicePort[];
+  readonly key: string;
+}
+
+// A pod of a large Service is looked at again whenever any other of its pods changes; none of the objects ever does.
+const members = new WeakMap<Service, Map<string, WeakMap<Pod, Member>>>();
+
+function memberOf(pod: Pod, facts: EndpointFacts, addressType: string): Member {
+  const { service, nodeOf } = facts;
+  const byType = members.get(service) ?? new Map<string, WeakMap<Pod, Member>>();
+  members.set(service, byType);
+  const known = byType.get(addressType) ?? new WeakMap<Pod, Member>();
+  byType.set(addressType, known);
+  const node = pod.spec?.nodeName ? nodeOf(pod.spec.nodeName) : undefined;
+  const found = known.get(pod);
+  if (found !== undefined && found.node === node) return found;
+  const endpoint = isEndpoint(pod) ? endpointOf(pod, { service, node }, addressType) : undefined;
+  const ports = endpoint === undefined ? [] : portsOf(service, pod);
+  const member = { node, endpoint, ports, key: portsKey(ports) };
+  known.set(pod, member);
+  return member;
 }
 
 /** Equal for lists with the same ports in any order. */
@@ -57,11 +82,14 @@ function portsOf({ spec }: Service, pod: Pod): readonly EndpointSlicePort[] {
   });
 }
 
-function endpointOf(pod: Pod, { service, nodeOf }: EndpointFacts, addressType: string): Endpoint | undefined {
+function endpointOf(
+  pod: Pod,
+  { service, node }: { readonly service: Service; readonly node: Node | undefined },
+  addressType: string,
+): Endpoint | undefined {
   const addresses = podAddressesOf(pod).flatMap(({ ip, family }) => (family === addressType ? [ip] : []));
   if (addresses.length === 0) return undefined;
   const nodeName = pod.spec?.nodeName;
-  const node = nodeName ? nodeOf(nodeName) : undefined;
   const publishAll = service.spec?.publishNotReadyAddresses ?? false;
   // A pod of a node that does not exist (any more) is left out until the node comes or the pod goes.
   if (node === undefined && !publishAll) return undefined;

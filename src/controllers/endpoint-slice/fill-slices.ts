@@ -8,15 +8,26 @@ export interface FilledSlices {
   readonly created: readonly (readonly Endpoint[])[];
 }
 
+// Endpoints of large Services are looked at again with each change of another; they themselves never change.
+const identities = new WeakMap<Endpoint, string>();
+const equals = new WeakMap<Endpoint, Endpoint>();
+
 /** What makes an endpoint the same one in another state: upstream's hash of address and target. */
-export function endpointIdentity({ addresses, hostname, targetRef }: Endpoint): string {
-  return [
-    addresses.join(','),
-    hostname ?? '',
-    targetRef?.namespace ?? '',
-    targetRef?.name ?? '',
-    targetRef?.uid ?? '',
-  ].join(' ');
+export function endpointIdentity(endpoint: Endpoint): string {
+  let identity = identities.get(endpoint);
+  if (identity === undefined) {
+    const { addresses, hostname = '', targetRef: { namespace = '', name = '', uid = '' } = {} } = endpoint;
+    identity = [addresses.join(','), hostname, namespace, name, uid].join(' ');
+    identities.set(endpoint, identity);
+  }
+  return identity;
+}
+
+function isSame(existing: Endpoint, wanted: Endpoint): boolean {
+  if (equals.get(existing) === wanted) return true;
+  if (!isSemanticallyEqual(existing, wanted)) return false;
+  equals.set(existing, wanted);
+  return true;
 }
 
 /**
@@ -54,7 +65,7 @@ function takeKnown({ endpoints = [] }: EndpointSlice, open: Map<string, Endpoint
   for (const endpoint of endpoints) {
     const identity = endpointIdentity(endpoint);
     const wanted = open.get(identity);
-    if (wanted !== undefined && open.delete(identity)) content.push(wanted);
+    if (wanted !== undefined && open.delete(identity)) content.push(isSame(endpoint, wanted) ? endpoint : wanted);
   }
   return content;
 }

@@ -35,19 +35,16 @@ export function buildEndpoints(service: Service, pods: readonly Pod[]): Endpoint
 }
 
 function buildSubsets(service: Service, pods: readonly Pod[]): readonly EndpointSubset[] {
-  const publishAll = service.spec?.publishNotReadyAddresses ?? false;
   const subsets = new Map<
     string,
     { readonly ready: EndpointAddress[]; readonly notReady: EndpointAddress[]; readonly ports: Ports }
   >();
-  for (const pod of pods) {
-    const address = isEndpoint(pod) && (publishAll || !isPodTerminating(pod)) ? addressOf(pod, service) : undefined;
-    const ports = portsOf(service, pod);
-    if (address === undefined || (ports.length === 0 && service.spec?.ports?.length)) continue;
-    const key = JSON.stringify(ports);
+  for (const member of membersOf(service, pods)) {
+    if (member === undefined) continue;
+    const { key, ports, address, ready } = member;
     const subset = subsets.get(key) ?? { ready: [], notReady: [], ports };
     subsets.set(key, subset);
-    (publishAll || isPodReady(pod) ? subset.ready : subset.notReady).push(address);
+    (ready ? subset.ready : subset.notReady).push(address);
   }
   return [...subsets]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -56,6 +53,38 @@ function buildSubsets(service: Service, pods: readonly Pod[]): readonly Endpoint
       ...(notReady.length > 0 ? { notReadyAddresses: notReady.sort(byAddress) } : {}),
       ...(ports.length > 0 ? { ports } : {}),
     }));
+}
+
+/** What a pod adds to the Endpoints of a Service. */
+interface Member {
+  /** Equal for those of one subset. */
+  readonly key: string;
+  readonly ports: Ports;
+  readonly address: EndpointAddress;
+  readonly ready: boolean;
+}
+
+// A pod of a large Service is looked at again whenever any other of its pods changes; neither object ever does.
+const members = new WeakMap<Service, WeakMap<Pod, Member | undefined>>();
+
+function membersOf(service: Service, pods: readonly Pod[]): readonly (Member | undefined)[] {
+  const known = members.get(service) ?? new WeakMap<Pod, Member | undefined>();
+  members.set(service, known);
+  return pods.map((pod) => {
+    const found = known.get(pod);
+    if (found !== undefined || known.has(pod)) return found;
+    const member = memberOf(service, pod);
+    known.set(pod, member);
+    return member;
+  });
+}
+
+function memberOf(service: Service, pod: Pod): Member | undefined {
+  const publishAll = service.spec?.publishNotReadyAddresses ?? false;
+  const address = isEndpoint(pod) && (publishAll || !isPodTerminating(pod)) ? addressOf(pod, service) : undefined;
+  const ports = portsOf(service, pod);
+  if (address === undefined || (ports.length === 0 && service.spec?.ports?.length)) return undefined;
+  return { key: JSON.stringify(ports), ports, address, ready: publishAll || isPodReady(pod) };
 }
 
 function addressOf(pod: Pod, service: Service): EndpointAddress | undefined {

@@ -28,7 +28,7 @@ const LONGEST_PAUSE_MS = 400;
 // When no further change has come for so long, a pause ends early: it is for storms.
 const QUIET_MS = 25;
 // Work so short is not paced: a small Service's endpoints follow each change at once.
-const SHORT_MS = 4;
+const SHORT_MS = 2;
 // What is put off by less than this is work at hand; the rest is for a later day.
 const SOON_MS = 1000;
 

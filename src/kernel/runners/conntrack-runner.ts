@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { NetlinkError } from '../../errors/netlink-error.ts';
+import { hasCode } from '../../errors/towtank-error.ts';
 import type { ConntrackFlow, ConntrackRunner } from '../../netfilter/runner.ts';
 import { NETLINK_NETFILTER } from '../conntrack/constants.ts';
 import { decodeFlow, encodeDelete, encodeList } from '../conntrack/flow-codec.ts';
@@ -8,6 +9,7 @@ import { ENOENT } from '../ffi/constants.ts';
 import { MessageWriter } from '../netlink/message-writer.ts';
 import { exchange, list, openNetlink } from '../netlink/rtnetlink-socket.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
+import { readSysctl } from '../sysctl.ts';
 
 // The receive queue of a netlink socket holds some 250 acknowledgements.
 const batchSize = 64;
@@ -21,6 +23,7 @@ export function createConntrackRunner(netns: NetworkNamespace): ConntrackRunner 
   return {
     async list(family, protocol) {
       const flows: ConntrackFlow[] = [];
+      if (isEmpty(netns)) return flows;
       await withNetfilter(netns, async (fd) => {
         const w = new MessageWriter(64);
         encodeList(w, family);
@@ -51,6 +54,17 @@ export function createConntrackRunner(netns: NetworkNamespace): ConntrackRunner 
       return deleted;
     },
   };
+}
+
+// The kernel has one table for all namespaces, and a listing walks through all of it.
+function isEmpty(netns: NetworkNamespace): boolean {
+  try {
+    return readSysctl(netns, 'net.netfilter.nf_conntrack_count') === '0';
+  } catch (error) {
+    // A kernel without this parameter is asked for the list.
+    if (hasCode(error, 'ERR_SYSCALL')) return false;
+    throw error;
+  }
 }
 
 interface Deletion {
