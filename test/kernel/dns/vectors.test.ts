@@ -25,8 +25,11 @@ const vectors = ['vectors-spec', 'vectors-observed', 'vectors-coredns-tests'].fl
   readDnsVectors<AnswerVector>(file),
 );
 
-describe.each(vectorConfigs().map((config) => [config.name, config] as const))('configuration %s', (_name, config) => {
-  const own = vectors.filter((vector) => vector.config === config.name);
+const ofConfig = (name: string): readonly AnswerVector[] => vectors.filter(({ config }) => config === name);
+const configs = vectorConfigs().filter(({ name }) => ofConfig(name).length > 0);
+
+describe.each(configs.map((config) => [config.name, config] as const))('configuration %s', (_name, config) => {
+  const own = ofConfig(config.name);
   let upstream: FakeResolver;
   let server: DnsServer;
 
