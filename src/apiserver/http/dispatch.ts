@@ -1,3 +1,4 @@
+import { noSuchResource } from '../machinery/errors.ts';
 import type { Machinery } from '../machinery/machinery.ts';
 import type { ServedResource } from '../machinery/served-resource.ts';
 import { methodNotAllowed } from '../subresources/object-subresources.ts';
@@ -47,11 +48,14 @@ export async function dispatchResource(
   const resource = machinery.registry.find(group, version, name);
   if (!resource) {
     const handler = virtual[`${group}/${version}/${name}`];
-    if (!handler || subresource !== '' || info.name !== undefined) return pageNotFound();
+    if (!handler || subresource !== '' || info.name !== undefined) return nothingHere(machinery, group);
     if (info.verb !== 'create') throw methodNotAllowed();
     return handler(info, request);
   }
-  if (resource.type.namespaced !== (info.namespace !== undefined) && needsNamespace(info)) return pageNotFound();
+  if (resource.type.namespaced !== (info.namespace !== undefined) && needsNamespace(info)) {
+    if (isOfAll(info)) throw methodNotAllowed();
+    throw noSuchResource();
+  }
   if (resource.deprecation) request.warnings.push(resource.deprecation);
   if (subresource !== '') return dispatchSubresource({ machinery, subresources, virtual }, resource, info, request);
   const handler =
@@ -60,10 +64,21 @@ export async function dispatchResource(
   return handler(machinery, resource, info, request);
 }
 
+// Of a group that nobody serves the real server knows no more than a web server.
+function nothingHere({ registry }: Machinery, group: string): ApiReply {
+  if (registry.all().some(({ type }) => type.group === group)) throw noSuchResource();
+  return pageNotFound();
+}
+
+// The collection over all namespaces is there, but can only be read.
+function isOfAll({ namespace, name }: ResourceRequestInfo): boolean {
+  return namespace === undefined && name === undefined;
+}
+
 // A list over all namespaces has none; anything else of a namespaced kind needs one, and other kinds must not have one.
 function needsNamespace({ namespace, verb, resource }: ResourceRequestInfo): boolean {
   if (resource === 'namespaces') return false;
-  return namespace !== undefined || (verb !== 'list' && verb !== 'watch' && verb !== 'deletecollection');
+  return namespace !== undefined || (verb !== 'list' && verb !== 'watch');
 }
 
 function isCollectionVerb({ verb }: ResourceRequestInfo): boolean {
@@ -82,7 +97,7 @@ async function dispatchSubresource(
 ): Promise<ApiReply> {
   const { group, resource: name, subresource, verb } = info;
   const facts = resource.subresources.get(subresource);
-  if (!facts) return pageNotFound();
+  if (!facts) throw noSuchResource();
   const special: SubresourceHandler | undefined =
     subresources[`${group}/${name}/${subresource}`] ?? subresources[`*/${subresource}`];
   if (special) return special({ machinery, resource, info, request });

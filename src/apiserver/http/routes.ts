@@ -2,6 +2,7 @@ import { jsonWebKeySet } from '../access/json-web-token.ts';
 import { reviewHandlers } from '../access/reviews.ts';
 import { Discovery } from '../discovery/discovery.ts';
 import { createOpenApi } from '../discovery/open-api.ts';
+import { noSuchResource } from '../machinery/errors.ts';
 import type { ServerParts } from '../server-parts.ts';
 import { logHandler } from '../streaming/logs.ts';
 import { portForwardHandler } from '../streaming/port-forward.ts';
@@ -43,8 +44,16 @@ export function createRoutes(parts: ServerParts): Routes {
       const reply = handler(info, request);
       if (reply) return reply;
     }
+    if (isBelowServed(machinery, info.path)) throw noSuchResource();
     return pageNotFound();
   };
+}
+
+function isBelowServed({ registry }: ServerParts['machinery'], path: string): boolean {
+  const [root, group] = path.split('/').slice(1);
+  return (
+    root === 'api' || (root === 'apis' && registry.all().some(({ type }) => type.group !== '' && type.group === group))
+  );
 }
 
 function subresourceHandlers({ kubelet, proxy, tokens, custom }: ServerParts): SubresourceHandlers {

@@ -1,5 +1,7 @@
 import type { Namespace } from '../../kube/generated/types.ts';
+import { resources } from '../../kube/resources.ts';
 import { sameValue, withFields, withMetadata } from '../machinery/api-object.ts';
+import { forbiddenError } from '../machinery/errors.ts';
 import { printTime } from '../machinery/machinery.ts';
 import type { Strategy } from '../machinery/strategy.ts';
 import type { FieldCause } from '../schema/contract.ts';
@@ -8,6 +10,8 @@ import { dns1123Label, qualifiedName } from '../validation/names.ts';
 import { defineStrategy } from './define-strategy.ts';
 
 const FINALIZER = 'kubernetes';
+// What the admission plugin NamespaceLifecycle keeps.
+const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
 const NAME_LABEL = 'kubernetes.io/metadata.name';
 
 /** Namespaces: deleting one only marks it; it goes when the last finalizer of its spec is taken off through `finalize`. */
@@ -35,6 +39,8 @@ export const namespaceStrategy: Strategy = defineStrategy<Namespace>({
   selectableFields: { 'status.phase': ({ status }) => status?.phase ?? '' },
   holdsDeletion: ({ spec }) => (spec?.finalizers?.length ?? 0) > 0,
   beforeDelete: (namespace, { clock }) => {
+    const { name = '' } = namespace.metadata ?? {};
+    if (IMMORTAL.has(name)) throw forbiddenError(resources.namespaces, name, 'this namespace may not be deleted');
     const held = (namespace.spec?.finalizers?.length ?? 0) > 0;
     if (namespace.metadata?.deletionTimestamp !== undefined) return held ? namespace : undefined;
     if (!held) return undefined;

@@ -1,7 +1,7 @@
 import type { Pod, PodCondition, PodStatus } from '../../kube/generated/types.ts';
 import { withFields, withMetadata } from '../machinery/api-object.ts';
 import type { Strategy, UpdateStrategy } from '../machinery/strategy.ts';
-import { validatePod, validatePodStatus, validatePodUpdate } from '../validation/pod.ts';
+import { validateEphemeralUpdate, validatePod, validatePodStatus, validatePodUpdate } from '../validation/pod.ts';
 import { defineStrategy, keepStatus, raiseGeneration } from './define-strategy.ts';
 import { admitPod } from './pod-admission.ts';
 import { qosClassOf } from './pod-quality.ts';
@@ -19,10 +19,13 @@ export const podStrategy: Strategy = defineStrategy<Pod>({
   subresources: {
     status: {
       prepare: (pod, live) => keepObservedGeneration(statusPart(pod, live), live),
-      validate: (pod, live) => validatePodStatus(pod, live),
+      validate: (pod) => validatePodStatus(pod),
     },
     binding: { prepare: (pod) => pod },
-    ephemeralcontainers: { prepare: (pod, live) => raiseGeneration(ephemeralPart(pod, live), live) },
+    ephemeralcontainers: {
+      prepare: (pod, live) => raiseGeneration(ephemeralPart(pod, live), live),
+      validate: (pod, live) => validateEphemeralUpdate(pod, live),
+    },
     resize: { prepare: (pod, live) => raiseGeneration(resizePart(pod, live), live) },
   } satisfies Record<string, UpdateStrategy<Pod>>,
   gracePeriod: ({ spec, status }, requested) => {

@@ -30,7 +30,7 @@ export function decodeContinue(text: string): ContinueToken {
       return { revision: rv, start };
     }
   } catch (cause) {
-    throw Object.assign(badRequest('continue key is not valid'), { cause });
+    throw Object.assign(badRequest('invalid continue token: continue key is not valid'), { cause });
   }
   throw badRequest('continue key is not valid: unrecognized encoded version');
 }

@@ -62,9 +62,9 @@ export function invalidObject(
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   const qualified = group === '' ? kind : `${kind}.${group}`;
   return new ApiStatusError('Invalid', `${qualified} "${name}" is invalid: ${list}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(group === '' ? {} : { group }),
-    kind,
+    ...(kind === '' ? {} : { kind }),
     causes,
   });
 }
@@ -73,6 +73,11 @@ export function invalidObject(
 export function methodNotSupported(type: GroupResource, verb: string): ApiStatusError {
   const message = `${verb} is not supported on resources of kind "${printGroupResource(type)}"`;
   return new ApiStatusError('MethodNotAllowed', message, { group: type.group || undefined, kind: type.resource });
+}
+
+/** 404 for a path of a group that is served, where nothing is. */
+export function noSuchResource(): ApiStatusError {
+  return new ApiStatusError('NotFound', 'the server could not find the requested resource', {});
 }
 
 /** 410: the resourceVersion or continue token is older than the history kept. */

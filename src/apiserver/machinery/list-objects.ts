@@ -112,7 +112,7 @@ export function parseResourceVersion(text: string): number {
   if (text === '') return 0;
   if (!/^\d{1,19}$/.test(text)) {
     throw badRequest(
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
     );
   }
   return Number(text);
@@ -120,7 +120,7 @@ export function parseResourceVersion(text: string): number {
 
 /** 504 with the cause by which clients know that a server has not seen this version yet. */
 export function tooLarge(version: number, current: number): Error {
-  const message = `Too large resource version: ${version}, current: ${current}`;
+  const message = `Timeout: Too large resource version: ${version}, current: ${current}`;
   return new ApiStatusError('Timeout', message, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,

@@ -1,9 +1,11 @@
 import type { PatchType } from '../../kube/client.ts';
 import type { KubeObject } from '../../kube/resources.ts';
+import { ApiStatusError } from '../../kube/status.ts';
 import type { DecodedObject, KindSchema } from '../schema/contract.ts';
+import { invalid } from '../validation/field-errors.ts';
 import { type ApiObject, isPlain, withMetadata } from './api-object.ts';
 import type { WriteResult } from './create-object.ts';
-import { badRequest, notFound } from './errors.ts';
+import { badRequest, invalidObject, notFound } from './errors.ts';
 import type { Machinery, RequestContext } from './machinery.ts';
 import { managedChange } from './managed-change.ts';
 import type { ServedResource } from './served-resource.ts';
@@ -50,10 +52,20 @@ function patched(machinery: Machinery, request: PatchRequest): (live: KubeObject
     if (live === undefined) throw notFound(resource.type, name);
     const result = applyPatch(machinery, request, live);
     if (!isPlain(result)) throw badRequest('the patch does not result in an object');
-    const decoded = resource.schema.decodeValue(result);
+    const decoded = decodePatched(resource.schema, result);
     checkFields(machinery, resource.schema, decoded, context);
     return { object: decoded.object, tracked: false };
   };
+}
+
+// What a patch makes of an object is judged as a value of the patch, not as a body.
+function decodePatched(schema: KindSchema, result: object): DecodedObject {
+  try {
+    return schema.decodeValue(result);
+  } catch (error) {
+    if (!(error instanceof ApiStatusError) || error.reason !== 'BadRequest') throw error;
+    throw invalidObject({ group: '', kind: '' }, '', [invalid('patch', JSON.stringify(result), error.message)]);
+  }
 }
 
 function applyPatch({ patches }: Machinery, { type, body, resource }: PatchRequest, live: KubeObject): unknown {

@@ -126,7 +126,7 @@ function updateStrategy({ resource, subresource }: UpdateRequest): UpdateStrateg
 function checkName(name: string, object: KubeObject): void {
   const given = object.metadata?.name;
   if (given === undefined || given === '')
-    throw badRequest('the name of the object must be set: name must be provided');
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   if (given !== name) {
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
   }
