@@ -14,6 +14,7 @@ import type { AddressPlan } from '../config/address-plan.ts';
 import type { ClusterConfig, ProxyMode } from '../config/cluster-config.ts';
 import type { ComponentHealth } from './component-health.ts';
 import { emptyAtFirst } from './empty-at-first.ts';
+import { explainRefusals } from './explain-refusals.ts';
 import { nodeSockets } from './node-sockets.ts';
 import { nodeSysctl } from './node-sysctl.ts';
 import { systemClock } from './system-clock.ts';
@@ -38,7 +39,11 @@ export async function startProxies(options: ProxiesOptions): Promise<ReadonlyMap
   const proxies = await Promise.all(
     served.map(async ({ name, proxyMode }) => {
       const network = networks.get(name)!;
-      return [name, await startProxy({ ...nodeOptions(options, network, proxyMode), services })] as const;
+      const own = nodeOptions(options, network, proxyMode);
+      const { log, synced } = explainRefusals(own);
+      const proxy = await startProxy({ ...own, services, log });
+      void proxy.synced.then(synced);
+      return [name, proxy] as const;
     }),
   );
   return new Map(proxies);

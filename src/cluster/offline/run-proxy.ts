@@ -14,6 +14,7 @@ import type { ProxyLog } from '../../proxy/proxy-log.ts';
 import { type Proxy as NodeProxy, type ProxyOptions, startProxy } from '../../proxy/proxy-server.ts';
 import { RuleOwnership } from '../../proxy/rule-ownership.ts';
 import { feedServiceFacts } from '../../proxy/service-facts-feed.ts';
+import { explainRefusals } from '../compose/explain-refusals.ts';
 import { nodeSysctl } from '../compose/node-sysctl.ts';
 import { systemClock } from '../compose/system-clock.ts';
 import { giveBackMemory } from './give-back-memory.ts';
@@ -62,11 +63,12 @@ export async function cleanUpProxy(): Promise<void> {
 
 type HostParts = Pick<ProxyOptions, 'client' | 'informers' | 'runners'> & { readonly netns: NetworkNamespace };
 
-function startHostProxy({ nodeName, config }: ProxySettings, { netns, ...parts }: HostParts): Promise<NodeProxy> {
+async function startHostProxy({ nodeName, config }: ProxySettings, { netns, ...parts }: HostParts): Promise<NodeProxy> {
+  const explained = explainRefusals({ log, config, runners: parts.runners });
   const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
   const common = { client: parts.client, clock: systemClock };
   const recorder = new EventRecorder({ ...common, component: 'kube-proxy', host: nodeName, onError });
-  return startProxy({
+  const proxy = await startProxy({
     ...parts,
     ...common,
     services: feedServiceFacts({ ...parts, recorder }),
@@ -77,8 +79,10 @@ function startHostProxy({ nodeName, config }: ProxySettings, { netns, ...parts }
     sysctl: nodeSysctl(netns),
     processors: availableParallelism(),
     listen: (address) => listen(netns, address),
-    log,
+    log: explained.log,
   });
+  void proxy.synced.then(explained.synced);
+  return proxy;
 }
 
 const hostFamilies = (): readonly Family[] => (existsSync('/proc/sys/net/ipv6') ? ['ipv4', 'ipv6'] : ['ipv4']);
