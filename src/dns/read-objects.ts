@@ -2,6 +2,8 @@ import { UserError } from '../errors/towtank-error.ts';
 import { checkShape, isRecord, withoutNulls } from '../kube/object-shape.ts';
 import type { KubeObject } from '../kube/resources.ts';
 import { SHAPES } from './object-shapes.ts';
+import { splitList } from './split-list.ts';
+import { slimObject } from './zone/slim-object.ts';
 
 interface Place {
   readonly file: string;
@@ -9,24 +11,30 @@ interface Place {
 }
 
 /**
- * Reads objects as kubectl prints them: YAML of one or many documents, or JSON; Lists are opened. Rejects with
- * ERR_INVALID_MANIFEST that names file, line of the document, and the field.
+ * Reads objects as kubectl prints them: YAML of one or many documents, or JSON; Lists are opened, and of each object there
+ * is what DNS reads. Rejects with ERR_INVALID_MANIFEST that names file, line of the document, and the field.
  */
 export async function readObjects(text: string, file: string): Promise<readonly KubeObject[]> {
   const objects: KubeObject[] = [];
-  const json = parseJson(text);
-  if (json === undefined) await readYaml(text, { file, into: objects });
-  else openList(json, { place: { file, line: 1 }, into: objects });
+  if (readJson(text, { place: { file, line: 1 }, into: objects })) return objects;
+  objects.length = 0;
+  await readYaml(text, { file, into: objects });
   return objects;
 }
 
 // As YAML a large list takes a hundred times as long and as much memory. What is no JSON is left to it, errors too.
-function parseJson(text: string): unknown {
-  if (!text.startsWith('{')) return undefined;
+function readJson(text: string, where: { readonly place: Place; readonly into: KubeObject[] }): boolean {
+  const list = text.startsWith('{') ? splitList(text) : undefined;
+  if (list === undefined) return false;
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    const { kind } = JSON.parse(list.rest) as { readonly kind?: unknown };
+    if (typeof kind !== 'string' || !kind.endsWith('List')) return false;
+    const listKind = kind.slice(0, -'List'.length);
+    for (const item of list.items) openList(JSON.parse(item), { ...where, listKind });
+    return true;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
   }
 }
 
@@ -74,7 +82,8 @@ function keepObject(
   const { name, namespace = 'default' } = object.metadata ?? {};
   if (problem !== undefined) throw invalid(place, `${value.kind} ${name ?? ''}: ${problem}`);
   if (name === undefined) throw invalid(place, `${value.kind} without a name`);
-  into.push(value.kind === 'Namespace' ? object : { ...object, metadata: { ...object.metadata, namespace } });
+  const placed = value.kind === 'Namespace' ? object : { ...object, metadata: { ...object.metadata, namespace } };
+  into.push(slimObject(placed));
 }
 
 function invalid({ file, line }: Place, message: string): UserError {

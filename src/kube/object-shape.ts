@@ -25,12 +25,19 @@ export function checkShape(value: unknown, shape: Shape, path: string): string |
   );
 }
 
-/** The same value without fields that are null. */
+/** The same value without fields that are null; itself when there are none. */
 export function withoutNulls(value: unknown): unknown {
+  if (!hasNullField(value)) return value;
   if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isRecord(value)) return value;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== null);
+  const entries = Object.entries(value as object).filter(([, inner]) => inner !== null);
   return Object.fromEntries(entries.map(([name, inner]) => [name, withoutNulls(inner)]));
+}
+
+function hasNullField(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasNullField);
+  if (!isRecord(value)) return false;
+  for (const name in value) if (value[name] === null || hasNullField(value[name])) return true;
+  return false;
 }
 
 /** True for an object that is no list. */

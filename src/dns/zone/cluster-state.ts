@@ -217,16 +217,11 @@ export class ClusterState {
     const owners = this.#owners[role];
     for (const ip of before) {
       if (kept.has(ip)) continue;
-      setOwners(
-        owners,
-        ip,
-        [...ownersOf(owners, ip)].filter((other) => other !== entry),
-      );
+      removeOwner(owners, ip, entry);
       this.#addressChanged(ip);
     }
     for (const ip of kept) {
-      const known = [...ownersOf(owners, ip)];
-      if (!known.includes(entry)) setOwners(owners, ip, [...known, entry]);
+      addOwner(owners, ip, entry);
       this.#addressChanged(ip);
     }
   }
@@ -246,10 +241,15 @@ function ownersOf(owners: Owners, ip: string): readonly ServiceEntry[] {
   return found instanceof ServiceEntry ? [found] : found;
 }
 
-function setOwners(owners: Owners, ip: string, entries: readonly ServiceEntry[]): void {
-  const [first] = entries;
-  if (first === undefined) owners.delete(ip);
-  else owners.set(ip, entries.length === 1 ? first : entries);
+function addOwner(owners: Owners, ip: string, entry: ServiceEntry): void {
+  const known = ownersOf(owners, ip);
+  if (!known.includes(entry)) owners.set(ip, known.length === 0 ? entry : [...known, entry]);
+}
+
+function removeOwner(owners: Owners, ip: string, entry: ServiceEntry): void {
+  const others = ownersOf(owners, ip).filter((other) => other !== entry);
+  if (others.length === 0) owners.delete(ip);
+  else owners.set(ip, others.length === 1 ? others[0]! : others);
 }
 
 // What is known keeps its place.

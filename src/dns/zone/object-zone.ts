@@ -14,6 +14,8 @@ interface Feed {
 interface Kept {
   readonly type: ResourceType;
   readonly text: string;
+  /** Until somebody has read it. */
+  object: KubeObject | undefined;
 }
 
 const served: readonly ResourceType[] = [
@@ -42,7 +44,8 @@ export class ObjectZone implements ZoneProvider {
     for (const object of objects) {
       const type = served.find(({ kind }) => kind === object.kind);
       if (type === undefined) continue;
-      next.set(`${type.kind} ${keyOf(object)}`, { type, text: JSON.stringify(slimObject(object)) });
+      const slim = slimObject(object);
+      next.set(`${type.kind} ${keyOf(object)}`, { type, text: JSON.stringify(slim), object: slim });
     }
     const previous = this.#objects;
     this.#objects = next;
@@ -50,6 +53,7 @@ export class ObjectZone implements ZoneProvider {
     for (const [key, kept] of next) {
       const before = previous.get(key);
       if (before?.text !== kept.text) this.#tell(before, kept);
+      else kept.object = undefined;
     }
   }
 
@@ -66,14 +70,17 @@ export class ObjectZone implements ZoneProvider {
   }
 
   #tell(before: Kept | undefined, after: Kept | undefined): void {
+    if (this.#feeds.size === 0) return;
     const { type } = (after ?? before)!;
     const change = { previous: before && read(before), current: after && read(after) };
     for (const feed of this.#feeds.values()) tell(feed, type, change);
   }
 }
 
-function read({ text }: Kept): KubeObject {
-  return JSON.parse(text) as KubeObject;
+function read(kept: Kept): KubeObject {
+  const { object = JSON.parse(kept.text) as KubeObject } = kept;
+  kept.object = undefined;
+  return object;
 }
 
 function tell(
