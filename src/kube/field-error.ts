@@ -41,7 +41,7 @@ export function invalidObject(
   return new ApiStatusError(
     'Invalid',
     `${kind} "${name}" is invalid: ${texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`}`,
-    { name, group: type.group, kind: type.kind, causes },
+    { name, ...(type.group === '' ? {} : { group: type.group }), kind: type.kind, causes },
   );
 }
 

@@ -1,3 +1,4 @@
+import { ApiStatusError } from '../../kube/status.ts';
 import { jsonWebKeySet } from '../access/json-web-token.ts';
 import { reviewHandlers } from '../access/reviews.ts';
 import { Discovery } from '../discovery/discovery.ts';
@@ -56,6 +57,10 @@ function isBelowServed({ registry }: ServerParts['machinery'], path: string): bo
   );
 }
 
+const withoutKubelet: SubresourceHandler = async () => {
+  throw new ApiStatusError('ServiceUnavailable', 'this server knows no kubelets');
+};
+
 function subresourceHandlers({ kubelet, proxy, tokens, custom }: ServerParts): SubresourceHandlers {
   const proxied: SubresourceHandler = async (request) => {
     const { proxyHandler } = await import('../proxying/proxy-handler.ts');
@@ -69,14 +74,10 @@ function subresourceHandlers({ kubelet, proxy, tokens, custom }: ServerParts): S
     '/pods/binding': bindingHandler,
     '/serviceaccounts/token': tokenHandler(tokens),
     '*/scale': scaleHandler(({ resource }) => custom.find(resource.type)?.scale ?? workloadScale),
-    ...(kubelet
-      ? {
-          '/pods/log': logHandler(kubelet),
-          '/pods/exec': remoteCommandHandler('exec', kubelet),
-          '/pods/attach': remoteCommandHandler('attach', kubelet),
-          '/pods/portforward': portForwardHandler(kubelet),
-        }
-      : {}),
+    '/pods/log': kubelet ? logHandler(kubelet) : withoutKubelet,
+    '/pods/exec': kubelet ? remoteCommandHandler('exec', kubelet) : withoutKubelet,
+    '/pods/attach': kubelet ? remoteCommandHandler('attach', kubelet) : withoutKubelet,
+    '/pods/portforward': kubelet ? portForwardHandler(kubelet) : withoutKubelet,
   };
 }
 

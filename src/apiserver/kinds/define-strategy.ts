@@ -1,5 +1,6 @@
 import { type ApiObject, sameValue, withFields, withMetadata } from '../machinery/api-object.ts';
 import type { Strategy, UpdateStrategy } from '../machinery/strategy.ts';
+import type { FieldCause } from '../schema/contract.ts';
 import { dns1123Subdomain } from '../validation/names.ts';
 
 /** Raises metadata.generation when the spec changed. */
@@ -54,4 +55,21 @@ const defaults: Strategy = {
 /** A strategy of which only what is particular is said. */
 export function defineStrategy<T extends ApiObject>(particular: Partial<Strategy<T>> = {}): Strategy {
   return { ...defaults, ...(particular as unknown as Partial<Strategy>) };
+}
+
+/** The strategy with a rule for whole objects, which holds for new ones and for every update. */
+export function validated<T extends ApiObject>(
+  strategy: Strategy,
+  validate: (object: T) => readonly FieldCause[],
+): Strategy {
+  const rule = validate as unknown as (object: ApiObject) => readonly FieldCause[];
+  const { update } = strategy;
+  return {
+    ...strategy,
+    validate: (object, context) => [...(strategy.validate?.(object, context) ?? []), ...rule(object)],
+    update: {
+      ...update,
+      validate: (object, live, context) => [...(update.validate?.(object, live, context) ?? []), ...rule(object)],
+    },
+  };
 }

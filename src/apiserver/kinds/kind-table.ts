@@ -13,9 +13,11 @@ import * as network from '../tables/network-columns.ts';
 import { podColumns } from '../tables/pod-columns.ts';
 import type { TableColumns } from '../tables/table-columns.ts';
 import * as workload from '../tables/workload-columns.ts';
+import { validateBinding, validateRole } from '../validation/access.ts';
+import * as small from '../validation/small-kinds.ts';
 import { eventConversion, horizontalPodAutoscalerConversion } from './conversions.ts';
 import * as coreObjects from './core-objects.ts';
-import { defineStrategy } from './define-strategy.ts';
+import { defineStrategy, validated } from './define-strategy.ts';
 import { namespaceStrategy } from './namespace.ts';
 import * as other from './other-kinds.ts';
 import { podStrategy } from './pod.ts';
@@ -65,7 +67,11 @@ const coreRows = (services: Strategy): Readonly<Record<string, KindRow>> => ({
     columns: core.limitRangeColumns,
   },
   '/namespaces': { shortNames: ['ns'], strategy: namespaceStrategy, columns: core.namespaceColumns },
-  '/nodes': { shortNames: ['no'], strategy: coreObjects.nodeStrategy, columns: core.nodeColumns },
+  '/nodes': {
+    shortNames: ['no'],
+    strategy: validated(coreObjects.nodeStrategy, small.validateNode),
+    columns: core.nodeColumns,
+  },
   '/persistentvolumeclaims': {
     shortNames: ['pvc'],
     strategy: other.persistentVolumeClaimStrategy,
@@ -135,10 +141,14 @@ const workloadRows: Readonly<Record<string, KindRow>> = {
   'batch/cronjobs': {
     shortNames: ['cj'],
     categories: all,
-    strategy: workloads.cronJobStrategy,
+    strategy: validated(workloads.cronJobStrategy, small.validateCronJob),
     columns: workload.cronJobColumns,
   },
-  'batch/jobs': { categories: all, strategy: workloads.jobStrategy, columns: workload.jobColumns },
+  'batch/jobs': {
+    categories: all,
+    strategy: validated(workloads.jobStrategy, small.validateJob),
+    columns: workload.jobColumns,
+  },
   'autoscaling/v1/horizontalpodautoscalers': {
     shortNames: ['hpa'],
     categories: all,
@@ -153,7 +163,7 @@ const workloadRows: Readonly<Record<string, KindRow>> = {
   },
   'policy/poddisruptionbudgets': {
     shortNames: ['pdb'],
-    strategy: other.podDisruptionBudgetStrategy,
+    strategy: validated(other.podDisruptionBudgetStrategy, small.validateDisruptionBudget),
     columns: workload.podDisruptionBudgetColumns,
   },
 };
@@ -166,25 +176,37 @@ const networkRows: Readonly<Record<string, KindRow>> = {
     strategy: other.ingressStrategy,
     columns: network.ingressColumns,
   },
-  'networking.k8s.io/ipaddresses': { shortNames: ['ip'], columns: network.ipAddressColumns },
+  'networking.k8s.io/ipaddresses': {
+    shortNames: ['ip'],
+    strategy: validated(defineStrategy(), small.validateIPAddress),
+    columns: network.ipAddressColumns,
+  },
   'networking.k8s.io/networkpolicies': {
     shortNames: ['netpol'],
     strategy: other.networkPolicyStrategy,
     columns: network.networkPolicyColumns,
   },
   'networking.k8s.io/servicecidrs': {
-    strategy: coreObjects.plainStatusStrategy,
+    strategy: validated(coreObjects.plainStatusStrategy, small.validateServiceCIDR),
     columns: network.serviceCIDRColumns,
   },
 };
 
 const roleRows = (authorizer: () => RbacAuthorizer): Readonly<Record<string, KindRow>> => {
   const role = (type: ResourceType): KindRow => ({
-    strategy: guardRole(other.rbacStrategy, type, authorizer),
+    strategy: guardRole(
+      validated(other.rbacStrategy, (role) => validateRole(role, type.namespaced)),
+      type,
+      authorizer,
+    ),
     columns: access.roleColumns,
   });
   const binding = (type: ResourceType): KindRow => ({
-    strategy: guardBinding(other.rbacStrategy, type, authorizer),
+    strategy: guardBinding(
+      validated(other.rbacStrategy, (object) => validateBinding(object, type.namespaced)),
+      type,
+      authorizer,
+    ),
     columns: access.roleBindingColumns,
   });
   return {
@@ -236,20 +258,23 @@ const otherRows: Readonly<Record<string, KindRow>> = {
     columns: core.createdAtColumns,
   },
   'apiregistration.k8s.io/apiservices': { categories: extensions },
-  'coordination.k8s.io/leases': { strategy: coreObjects.leaseStrategy, columns: core.leaseColumns },
+  'coordination.k8s.io/leases': {
+    strategy: validated(coreObjects.leaseStrategy, small.validateLease),
+    columns: core.leaseColumns,
+  },
   'node.k8s.io/runtimeclasses': {
     strategy: defineStrategy({ createOnUpdate: true, unconditionalUpdate: false }),
     columns: core.runtimeClassColumns,
   },
   'scheduling.k8s.io/priorityclasses': {
     shortNames: ['pc'],
-    strategy: coreObjects.contentStrategy,
+    strategy: validated(coreObjects.contentStrategy, small.validatePriorityClass),
     columns: core.priorityClassColumns,
   },
   'storage.k8s.io/csidrivers': { strategy: coreObjects.contentStrategy },
   'storage.k8s.io/storageclasses': {
     shortNames: ['sc'],
-    strategy: defineStrategy({ returnsDeleted: true }),
+    strategy: validated(defineStrategy({ returnsDeleted: true }), small.validateStorageClass),
     columns: core.storageClassColumns,
   },
   'storage.k8s.io/volumeattributesclasses': { shortNames: ['vac'], strategy: defineStrategy({ returnsDeleted: true }) },

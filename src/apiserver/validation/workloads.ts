@@ -1,4 +1,4 @@
-import type { LabelSelector, PodTemplateSpec, StatefulSet } from '../../kube/generated/types.ts';
+import type { DeploymentStrategy, LabelSelector, PodTemplateSpec, StatefulSet } from '../../kube/generated/types.ts';
 import { matchesLabelSelector } from '../../kube/label-selector.ts';
 import { type ApiObject, sameValue } from '../machinery/api-object.ts';
 import type { FieldCause } from '../schema/contract.ts';
@@ -13,6 +13,7 @@ interface WorkloadSpec {
   readonly progressDeadlineSeconds?: number | undefined;
   readonly selector?: LabelSelector | undefined;
   readonly template?: PodTemplateSpec | undefined;
+  readonly strategy?: DeploymentStrategy | undefined;
 }
 
 const specOf = (object: ApiObject): WorkloadSpec => (object.spec ?? {}) as WorkloadSpec;
@@ -24,6 +25,11 @@ export function validateDeployment(object: ApiObject): FieldCause[] {
   const { progressDeadlineSeconds: deadline, minReadySeconds = 0 } = spec;
   if (deadline !== undefined && deadline <= minReadySeconds) {
     causes.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'));
+  }
+  const { strategy } = spec;
+  if (strategy?.type === 'Recreate' && strategy.rollingUpdate) {
+    const detail = "may not be specified when strategy `type` is 'Recreate'";
+    causes.push(forbidden('spec.strategy.rollingUpdate', detail));
   }
   return causes;
 }
@@ -96,7 +102,8 @@ function validateSelectorAndTemplate({ selector: given, template }: WorkloadSpec
     if (isEmpty(selector)) causes.push(invalid('spec.selector', selector, 'empty selector is invalid for deployment'));
   }
   if (template === undefined) return [...causes, required('spec.template')];
-  if (selector && causes.length === 0 && !matchesLabelSelector(selector, template.metadata?.labels)) {
+  const isJudgeable = selector === undefined || causes.length === 0;
+  if (isJudgeable && !(selector && matchesLabelSelector(selector, template.metadata?.labels))) {
     const labels = template.metadata?.labels ?? null;
     causes.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
   }
