@@ -67,7 +67,7 @@ function corrupt(path: string, problem: string, cause?: unknown): TowtankError {
   return new TowtankError({
     code: 'ERR_STORE_CORRUPT',
     message: `${path} is damaged: ${problem}`,
-    hint: 'Restore it from a snapshot; the damaged file is kept beside it.',
+    hint: 'Restore it by: towtank snapshot restore FILE, which puts the damaged file aside; or start anew with: towtank up --fresh',
     cause,
   });
 }
