@@ -3,10 +3,12 @@ import { SystemCallError } from '../errors/system-call-error.ts';
 import { TowtankError } from '../errors/towtank-error.ts';
 import { AF_INET, CLONE_NEWNET, IFF_UP, MNT_DETACH, MS_BIND, SIOCSIFFLAGS, SOCK_DGRAM } from './ffi/constants.ts';
 import { openSocket, systemCall } from './ffi/system-calls.ts';
+import { FreshProc } from './fresh-proc.ts';
 
 /** Where namespaces have their names, as `ip netns` looks for them; private to the sandbox. */
 export const netnsDirectory = '/run/netns';
 
+const freshProc = new FreshProc(`${netnsDirectory}/.proc`);
 const threadNamespace = '/proc/thread-self/ns/net';
 const newNamespace = {
   // Links made later take these: addresses usable at once (no duplicate address detection), no router solicitations, no address
@@ -123,6 +125,7 @@ export class NetworkNamespace implements AsyncDisposable {
       rmSync(this.path, { force: true });
     }
     closeSync(this.fd);
+    if (this !== born) freshProc.namespaceDeleted();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -184,7 +187,8 @@ function bindName(path: string, fd: number): string {
 
 /** Brings `lo` up and keeps IPv6 quiet in the namespace that this thread is in. */
 export function configureNewNamespace(): void {
-  for (const [key, value] of Object.entries(newNamespace)) writeIfPresent(`/proc/sys/${key}`, value);
+  const proc = freshProc.path();
+  for (const [key, value] of Object.entries(newNamespace)) writeIfPresent(`${proc}/sys/${key}`, value);
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
   try {
     const loopback = Buffer.alloc(40);

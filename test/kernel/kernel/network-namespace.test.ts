@@ -38,6 +38,15 @@ describe('a network namespace', () => {
     expect(here()).toBe(outside);
   });
 
+  it('is quiet, however many there are already', () => {
+    const many = Array.from({ length: 150 }, (_, index) => NetworkNamespace.create(`many-${index}`));
+    for (const netns of many) {
+      expect(readSysctl(netns, 'net.ipv6.conf.default.accept_dad')).toBe('0');
+      expect(readSysctl(netns, 'net.ipv4.icmp_ratelimit')).toBe('0');
+    }
+    for (const netns of many) netns.delete();
+  });
+
   it('can be entered from another one, to which the thread comes back', async () => {
     await using one = NetworkNamespace.create('one');
     await using two = NetworkNamespace.create('two');
