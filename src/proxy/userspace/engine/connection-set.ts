@@ -50,7 +50,7 @@ export class ConnectionSet implements Iterable<TcpConnection> {
   }
 
   #endAttempts(now: number): number | undefined {
-    for (const connection of this.#connecting) if (connection.deadline <= now) connection.attemptFailed();
+    for (const connection of this.#connecting) if (connection.deadline <= now) connection.attemptTimedOut();
     this.#ticking = this.#connecting.size > 0;
     return this.#ticking ? CONNECT_TICK_MS : undefined;
   }

@@ -41,6 +41,8 @@ export class EngineThread {
       workerData: { start, port: port2 },
       transferList: [port2],
       execArgv: [],
+      // The engine closes what it opens, and by then another thread may have the number.
+      trackUnmanagedFds: false,
     });
     worker.unref();
     worker.on('error', (error) => this.#end(error));

@@ -48,7 +48,7 @@ export class Engine {
   /** What is read before it is written on; never in use across two handlers. */
   readonly buffer: Buffer = Buffer.allocUnsafeSlow(1 << 16);
   /** Milliseconds of this turn of the loop. */
-  now = 0;
+  now = performance.now();
   readonly #descriptors: DescriptorTable;
   readonly #onError: (error: unknown) => void;
   readonly #timed = new Map<Timed, number>();
@@ -75,10 +75,9 @@ export class Engine {
   /** Runs until `stop`. */
   run(): void {
     while (this.#running) {
-      this.now = performance.now();
+      // Deadlines come after events: what happened while this thread did not run is not late.
       const next = this.#runTimed();
-      const timeout = this.#ready.length > 0 ? 0 : next;
-      const count = this.poller.wait(timeout);
+      const count = this.poller.wait(this.#ready.length > 0 ? 0 : next);
       this.now = performance.now();
       this.poller.dispatch(count, this.#onError);
       this.#runReady();
@@ -199,6 +198,15 @@ export class Engine {
     }
   }
 
+  #ask(timed: Timed): number | undefined {
+    try {
+      return timed.onTime(this.now);
+    } catch (error) {
+      this.#onError(error);
+      return undefined;
+    }
+  }
+
   // Few things have deadlines (a listener has one for all its flows), so that looking at all of them is cheap.
   #runTimed(): number {
     let next = Number.POSITIVE_INFINITY;
@@ -206,7 +214,7 @@ export class Engine {
       let due = at;
       if (due <= this.now) {
         this.#timed.delete(timed);
-        const again = timed.onTime(this.now);
+        const again = this.#ask(timed);
         if (again === undefined) continue;
         due = this.now + again;
         this.#timed.set(timed, due);

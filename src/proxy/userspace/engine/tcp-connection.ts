@@ -38,6 +38,7 @@ export class TcpConnection implements Handler {
   readonly #startedAt: number;
   #candidate: Candidate | undefined;
   #failed = NONE;
+  #attempts = 0;
   #deadline = 0;
   #attemptAt = 0;
 
@@ -81,6 +82,22 @@ export class TcpConnection implements Handler {
     else if ((events & EPOLLOUT) !== 0) this.#connected(events);
   }
 
+  /** The attempt took too long: another endpoint is tried, or where there is none the same one waited for longer. */
+  attemptTimedOut(): void {
+    const { engine, listener } = this;
+    const { connectTimeoutsMs } = engine.limits;
+    const more = connectTimeoutsMs[this.#attempts];
+    const isLast = listener.balancer.candidates.every((candidate) =>
+      [...this.#failed, this.#candidate].includes(candidate),
+    );
+    if (more === undefined || !isLast) {
+      this.attemptFailed();
+      return;
+    }
+    this.#attempts++;
+    this.#deadline = engine.now + more;
+  }
+
   /** Goes on to the next endpoint. */
   attemptFailed(): void {
     const { engine, listener } = this;
@@ -91,7 +108,7 @@ export class TcpConnection implements Handler {
     this.endpoint.fd = -1;
     this.#failed = [...this.#failed, candidate];
     const { balancer } = listener;
-    const mayGoOn = this.#failed.length < engine.limits.connectTimeoutsMs.length;
+    const mayGoOn = this.#attempts < engine.limits.connectTimeoutsMs.length;
     const next = mayGoOn
       ? balancer.pickNext(balancer.needsClient ? this.#key() : 0, this.#failed, engine.now)
       : undefined;
@@ -133,7 +150,7 @@ export class TcpConnection implements Handler {
     candidate.active++;
     candidate.encoded ??= encodeSocketAddress({ host: candidate.ip, port: candidate.port });
     this.#attemptAt = engine.now;
-    this.#deadline = engine.now + (limits.connectTimeoutsMs[this.#failed.length] ?? 0);
+    this.#deadline = engine.now + (limits.connectTimeoutsMs[this.#attempts++] ?? 0);
     const result = system.connect(endpoint.fd, candidate.encoded, candidate.encoded.length);
     if (result < 0 && system.errno() !== EINPROGRESS) {
       this.attemptFailed();

@@ -67,9 +67,9 @@ export class ThreadControl implements Handler {
         this.#engine.goHome();
         break;
       case 'retire':
+        this.#engine.stopWhenIdle();
         for (const listener of this.#listeners.values()) listener.release();
         this.#listeners.clear();
-        this.#engine.stopWhenIdle();
         break;
       case 'list':
         this.#port.send({ kind: 'connections', request: message.request, connections: this.#list() });
@@ -97,8 +97,8 @@ export class ThreadControl implements Handler {
   }
 
   #stop(): void {
+    this.#engine.stop();
     for (const listener of this.#listeners.values()) listener.close();
     for (const connection of [...this.#engine.connections]) connection.reset(COUNTER.drained);
-    this.#engine.stop();
   }
 }

@@ -18,6 +18,7 @@ export class TcpRelay {
   #candidate: Candidate | undefined;
   #endpoint: Socket | undefined;
   #timer: Disposable | undefined;
+  #attempts = 0;
   #open = 1;
   #lastBytes = 0;
 
@@ -68,8 +69,8 @@ export class TcpRelay {
   }
 
   #connect(candidate: Candidate | undefined): void {
-    const { sockets, clock, limits, counters, onError } = this.#context;
-    const timeout = limits.connectTimeoutsMs[this.#failed.length];
+    const { sockets, balancer, clock, limits, counters, onError } = this.#context;
+    const timeout = limits.connectTimeoutsMs[this.#attempts++];
     if (candidate === undefined || timeout === undefined || this.#client.destroyed) {
       if (!this.#client.destroyed) counters[COUNTER.unreachable]! += 1;
       this.#candidate = undefined;
@@ -95,9 +96,20 @@ export class TcpRelay {
       endpoint.destroy();
       counters[COUNTER.failedAttempts]! += 1;
       this.#failed.push(candidate);
-      this.#connect(this.#context.balancer.pickNext(this.#clientAddress.host, this.#failed, clock.now()));
+      this.#connect(balancer.pickNext(this.#clientAddress.host, this.#failed, clock.now()));
     };
-    const timer = clock.schedule(timeout, failed);
+    // Where there is no other endpoint, the same one is waited for longer.
+    const timedOut = (): void => {
+      const more = limits.connectTimeoutsMs[this.#attempts];
+      const isLast = balancer.candidates.every((other) => other === candidate || this.#failed.includes(other));
+      if (more === undefined || !isLast) {
+        failed();
+        return;
+      }
+      this.#attempts++;
+      timer = clock.schedule(more, timedOut);
+    };
+    let timer = clock.schedule(timeout, timedOut);
     endpoint.once('error', failed);
     endpoint.once('close', () => {
       timer[Symbol.dispose]();
