@@ -19,7 +19,7 @@ spec:
   containers: [{name: shell, image: busybox}]
 ${spec}`;
 
-const searches = Array.from({ length: 33 }, (_, i) => `s${i}.example`).join(', ');
+const searches = Array.from({ length: 30 }, (_, i) => `s${i}.example`).join(', ');
 const MANIFEST = `
 apiVersion: v1
 kind: Service
