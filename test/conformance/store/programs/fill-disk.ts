@@ -1,4 +1,5 @@
-// Fills the file system that the store lies on, tries to write, frees space, writes again; prints what happened as JSON.
+// Writes more than fits, of which little stays; fills the file system that the store lies on, tries to write, frees space, writes
+// again; prints what happened as JSON.
 import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SqliteStore } from '../../../../src/store/sqlite/sqlite-store.ts';
@@ -12,6 +13,12 @@ const value = Buffer.alloc(50_000, 'v');
 
 writeFileSync(ballast, Buffer.alloc(1 << 20));
 const store = await open();
+// Ten times the disk, of which little is to be kept.
+const version = Buffer.alloc(20_000, 'c');
+for (let i = 0; i < 2000; i++) {
+  await store.commit([{ key: `/churn/${i % 5}`, value: version }]);
+  if (i % 10 === 0) await store.compact(store.revision);
+}
 const acknowledged: string[] = [];
 let error: unknown;
 for (let i = 0; error === undefined; i++) {
