@@ -32,11 +32,11 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
   const runners = await createHostRunners(netns, settings.mode);
   const told = untilTold();
   const { nodeName, mode } = settings;
+  const client = stack.use(openKubeClient({ ...settings, agent: 'towtank-proxy', onProblem: reportProblems() }));
   const ownership = new RuleOwnership(runners);
   const found = await ownership.check();
   await ownership.claim(mode, hostFamilies());
   log({ level: 'info', message: `proxy of node ${nodeName} in ${mode} mode` });
-  const client = stack.use(openKubeClient({ ...settings, agent: 'towtank-proxy', onProblem: reportProblems() }));
   const informers = stack.use(new SharedInformers(narrowClient(client, nodeName), systemClock));
   const startedAt = systemClock.now();
   const proxy = stack.use(await startHostProxy(settings, { netns, runners, client, informers }));

@@ -4,6 +4,7 @@ import {
   FORWARD,
   isServiceChain,
   KUBELET_FIREWALL,
+  MARK_MASQ,
   NODE_PORTS,
   POSTROUTING,
   PROXY_FIREWALL,
@@ -12,25 +13,33 @@ import {
 import type { ExistingRules } from './existing-rules.ts';
 import type { RestoreScript } from './restore-script.ts';
 
-const OWNED = {
+const OWNED: Readonly<Record<'filter' | 'nat' | 'mangle', readonly string[]>> = {
   filter: [SERVICES, EXTERNAL_SERVICES, FORWARD, NODE_PORTS, PROXY_FIREWALL, CANARY],
   nat: [SERVICES, NODE_PORTS, POSTROUTING, CANARY],
   mangle: [CANARY],
-} as const;
+};
 
-/** Removes all that a proxy in iptables mode leaves behind, as kube-proxy --cleanup: KUBE-FIREWALL and KUBE-MARK-MASQ stay,
- * they may be the kubelet's. */
+/** Chains that kubelets write as well. */
+const SHARED: typeof OWNED = { filter: [KUBELET_FIREWALL], nat: [MARK_MASQ], mangle: [] };
+const KUBELET_CANARY = 'KUBE-KUBELET-CANARY';
+
+/**
+ * Removes all that a proxy in iptables mode leaves behind. KUBE-FIREWALL and KUBE-MARK-MASQ stay where a kubelet is, whose
+ * they are then too; kube-proxy --cleanup leaves them everywhere.
+ */
 export function writeCleanup(script: RestoreScript, existing: ExistingRules): void {
+  const hasKubelet = existing.chains.get('mangle')?.has(KUBELET_CANARY) === true;
   for (const table of ['filter', 'nat', 'mangle'] as const) {
-    const chains = existing.chains.get(table) ?? new Set();
-    const jumps = (existing.jumps.get(table) ?? []).filter((line) => !line.includes(`-j ${KUBELET_FIREWALL}`));
+    const owned = hasKubelet ? OWNED[table] : [...OWNED[table], ...SHARED[table]];
+    const jumps = (existing.jumps.get(table) ?? []).filter(
+      (line) => !hasKubelet || !line.includes(`-j ${KUBELET_FIREWALL}`),
+    );
     script.rules(
       table,
       jumps.map((line) => `-D ${line}`),
     );
-    for (const name of chains) {
-      const owned = (OWNED[table] as readonly string[]).includes(name) || (table === 'nat' && isServiceChain(name));
-      if (owned) script.deleteChain(table, name);
+    for (const name of existing.chains.get(table) ?? []) {
+      if (owned.includes(name) || (table === 'nat' && isServiceChain(name))) script.deleteChain(table, name);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -147,4 +147,17 @@ it('a taken port is told with the setting that moves it', async () => {
   await first.synced;
   const { exitCode, stderr } = await runHostProxy(lab.node, words('nftables'));
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('port 10256 is in use') });
+});
+
+it('the configuration of the reference page is one that runs', async () => {
+  const { lab, api } = await createHost();
+  const page = new URL('../../../docs/reference/towtank-proxy.md', import.meta.url);
+  const [, yaml = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(readFileSync(page, 'utf8')) ?? [];
+  const config = join(api.folder, 'documented.yaml');
+  writeFileSync(config, yaml);
+  const words = ['--config', config, '--kubeconfig', api.kubeconfig, '--context', 'lab', '--node-name', 'node-1'];
+  const proxy = stack.use(startHostProxy(lab.node, words));
+  await proxy.synced;
+  expect(await get(lab, 10_249, '/proxyMode')).toEqual({ status: 200, body: 'nftables' });
+  expect(await send(lab)).toMatchObject({ kind: 'answered', backend: '10.244.0.2:8080' });
 });

@@ -84,9 +84,7 @@ describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way)
     await new IptablesBackend({ family: 'ipv4', runner: iptables, conntrackTcpBeLiberal: false }).cleanup();
     const after = await iptables.save('ipv4');
     expect(foreignLines(after)).toEqual(before);
-    const ours = after.split('\n').filter((line) => line.includes('KUBE-'));
-    // These two chains are the kubelet's as well.
-    expect(ours.filter((line) => !/KUBE-(FIREWALL|MARK-MASQ)/.test(line))).toEqual([]);
+    expect(after.split('\n').filter((line) => line.includes('KUBE-'))).toEqual([]);
   });
 
   it('that a former proxy left behind are replaced, and its stale chains go', async () => {

@@ -212,12 +212,16 @@ describe('above a thousand endpoints', () => {
 });
 
 describe('rules of a former proxy', () => {
-  it('are cleaned up, but not what the kubelet may own', async () => {
+  it.each([
+    ['all of them', '', []],
+    ['but not what a kubelet owns', ':KUBE-KUBELET-CANARY - [0:0]\n', ['KUBE-FIREWALL', 'KUBE-MARK-MASQ']],
+  ] as const)('are cleaned up, %s', async (_which, kubelet, left) => {
     const { kernel, backend } = start();
+    await kernel.restore('ipv4', `*mangle\n${kubelet}COMMIT\n`, { noflush: true });
     await backend.sync(stateOf([web(1)]), 'all');
     await backend.cleanup();
-    const left = [...kernel.ruleset('ipv4').tables.values()].flatMap(({ chains }) => [...chains.keys()]);
-    expect(left.filter((name) => name.startsWith('KUBE-'))).toEqual(['KUBE-FIREWALL', 'KUBE-MARK-MASQ']);
+    const chains = [...kernel.ruleset('ipv4').tables.values()].flatMap((table) => [...table.chains.keys()]);
+    expect(chains.filter((name) => name.startsWith('KUBE-') && name !== 'KUBE-KUBELET-CANARY')).toEqual(left);
     await backend.cleanup();
   });
 
