@@ -109,5 +109,8 @@ function bodyError(error: Error & { readonly code?: string }): unknown {
   if (error.code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
     return new ApiStatusError('BadRequest', 'the body is shorter or longer than its Content-Length');
   }
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new ApiStatusError('UnsupportedMediaType', 'the Content-Type of the body is malformed');
+  }
   return error;
 }
