@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rolldown } from 'rolldown';
 
 export const PROXY_CORE = '0';
 export const LOAD_CORE = '1';
@@ -97,8 +98,8 @@ export async function startPeers(): Promise<readonly Peer[]> {
   const splice = start(PROXY_CORE, ['haproxy', '-f', configured('splice.cfg', HAPROXY(true, 7100))]);
   const nginx = start(PROXY_CORE, ['nginx', '-c', configured('stream.conf', NGINX_STREAM)]);
   const endpoints = [`tcp:${BACKEND.http}`, `tcp:${BACKEND.bulk}`, `udp:${BACKEND.udp}`];
-  const relay = start(PROXY_CORE, [process.execPath, script('relay.ts'), ...endpoints]);
-  const [http = 0, bulk = 0, udp = 0] = JSON.parse(String((await once(relay.stdout!, 'data'))[0])) as number[];
+  const { relay, ports } = await startRelay(endpoints);
+  const [http = 0, bulk = 0, udp = 0] = ports;
   const peers: readonly Peer[] = [
     { name: 'direct', pid: undefined, ...BACKEND },
     { name: 'HAProxy', pid: haproxy.pid, http: 7000, bulk: 7001, udp: undefined },
@@ -108,6 +109,27 @@ export async function startPeers(): Promise<readonly Peer[]> {
   ];
   for (const peer of peers) await untilListening([peer.http, peer.bulk]);
   return peers;
+}
+
+/** Starts our relay as it is installed: bundled, for Node's translation of TypeScript takes memory of its own. */
+export async function startRelay(
+  endpoints: readonly string[],
+): Promise<{ readonly relay: ChildProcess; readonly ports: readonly number[] }> {
+  const root = new URL('../..', import.meta.url).pathname;
+  const bundle = await rolldown({
+    cwd: root,
+    input: { relay: 'bench/userspace/relay.ts', 'engine-thread': 'src/proxy/userspace/engine/engine-thread.ts' },
+    platform: 'node',
+    external: ['koffi'],
+    logLevel: 'silent',
+  });
+  // Beside node_modules, where koffi is found.
+  const dir = `${root}/node_modules/.cache/towtank-bench`;
+  await bundle.write({ dir, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
+  await bundle.close();
+  const relay = start(PROXY_CORE, [process.execPath, `${dir}/relay.js`, ...endpoints]);
+  const ports = JSON.parse(String((await once(relay.stdout!, 'data'))[0])) as number[];
+  return { relay, ports };
 }
 
 async function untilListening(ports: readonly number[]): Promise<void> {

@@ -41,6 +41,8 @@ export class EngineThread {
       workerData: { start, port: port2 },
       transferList: [port2],
       execArgv: [],
+      // Connections live long or die young: a small nursery costs little and spares tens of megabytes.
+      resourceLimits: { maxYoungGenerationSizeMb: 6 },
       // The engine closes what it opens, and by then another thread may have the number.
       trackUnmanagedFds: false,
     });

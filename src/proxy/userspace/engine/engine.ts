@@ -227,6 +227,9 @@ export class Engine {
 
 const STARVED_MS = 100;
 
+/** The C int 1, for socket options. */
+export const ONE: Uint8Array = new Uint8Array(Int32Array.of(1).buffer);
+
 /** True for errors that say that the process or the machine has no more of something. */
 export function isExhausted(errno: number): boolean {
   return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;

@@ -3,15 +3,13 @@ import { COUNTER } from '../counters.ts';
 import type { ListenerPolicy } from '../listener.ts';
 import { SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
 import { EAGAIN, EPOLLIN, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, TCP_NODELAY } from './constants.ts';
-import { type Engine, isExhausted, type Task } from './engine.ts';
+import { type Engine, isExhausted, ONE, type Task } from './engine.ts';
 import { check } from './engine-error.ts';
 import type { OpenMessage } from './messages.ts';
 import type { Handler } from './poller.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
 const ACCEPTS_PER_TURN = 64;
-const ONE = Int32Array.of(1);
-export const ONE_BYTES: Uint8Array = new Uint8Array(ONE.buffer);
 
 /** The accepting end of a ServicePort in one thread. */
 export class TcpListener implements Handler, Task {
@@ -34,7 +32,7 @@ export class TcpListener implements Handler, Task {
     engine.own(opened.fd);
     // Accepted sockets inherit it.
     const { system } = engine;
-    check(system, 'setsockopt', system.setsockopt(opened.fd, IPPROTO_TCP, TCP_NODELAY, ONE_BYTES, 4));
+    check(system, 'setsockopt', system.setsockopt(opened.fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4));
     engine.poller.add(opened.fd, EPOLLIN, this);
   }
 
@@ -75,10 +73,7 @@ export class TcpListener implements Handler, Task {
   /** A socket for a connection to an endpoint; undefined when descriptors ran out. */
   endpointSocket(): number | undefined {
     const { engine, opened } = this;
-    const fd = engine.socket(opened.netns, { v6: opened.listener.family === 'ipv6', type: SOCK_STREAM });
-    if (fd === undefined) return undefined;
-    engine.system.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE_BYTES, 4);
-    return fd;
+    return engine.socket(opened.netns, { v6: opened.listener.family === 'ipv6', type: SOCK_STREAM });
   }
 
   setPolicy(policy: ListenerPolicy): void {

@@ -6,12 +6,14 @@ import {
   EPOLLIN,
   EPOLLOUT,
   EPOLLRDHUP,
+  IPPROTO_TCP,
   MSG_NOSIGNAL,
   SHUT_WR,
   SPLICE_F_MOVE,
   SPLICE_F_NONBLOCK,
+  TCP_NODELAY,
 } from './constants.ts';
-import type { Task } from './engine.ts';
+import { ONE, type Task } from './engine.ts';
 import type { Pipe, PipeOwner } from './pipe-pool.ts';
 import type { Handler } from './poller.ts';
 import type { TcpConnection } from './tcp-connection.ts';
@@ -39,6 +41,7 @@ export class TcpSide implements Handler, Task, PipeOwner {
   #waiting: Uint8Array | undefined;
   #pipe: Pipe | undefined;
   #inPipe = 0;
+  #writes = 0;
 
   constructor(connection: TcpConnection, fd: number) {
     this.#connection = connection;
@@ -157,6 +160,7 @@ export class TcpSide implements Handler, Task, PipeOwner {
   #send(bytes: Uint8Array, length: number): boolean {
     const { engine } = this.#connection;
     const peer = this.#peer;
+    peer.#beforeWrite();
     const count = engine.system.send(peer.fd, bytes, length, MSG_NOSIGNAL);
     if (count === length) {
       this.#count(count);
@@ -168,6 +172,14 @@ export class TcpSide implements Handler, Task, PipeOwner {
     peer.writable = false;
     this.#waiting = Uint8Array.prototype.slice.call(bytes, sent, length);
     return false;
+  }
+
+  // What is written first leaves at once whatever the options are: connections of one request are spared the call. Accepted
+  // sockets have the option from their listener.
+  #beforeWrite(): void {
+    if (this.#writes < 2 && ++this.#writes === 2 && this === this.#connection.endpoint) {
+      this.#connection.engine.system.setsockopt(this.fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4);
+    }
   }
 
   #nothingRead(count: number): boolean {
