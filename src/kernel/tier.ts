@@ -5,6 +5,7 @@ import { runProgram } from './programs/run-program.ts';
 import { sandboxCommand } from './sandbox/launch-command.ts';
 import { inContainer } from './sandbox/launch-failure.ts';
 import { hasCapability, readPrivileges } from './sandbox/privileges.ts';
+import { firstPlaceUid, lastPlaceUid } from './topology/flat-removal.ts';
 
 /**
  * How much of a cluster's network this process may make: `full`, a namespace for each node and pod; `flat`, all of it in the one
@@ -99,7 +100,18 @@ function tryFlat(): string {
   const status = readFileSync('/proc/self/status', 'latin1');
   const missing = flatCapabilities.filter((name) => !hasCapability(name, status));
   if (missing.length > 0) throw new Error(`lacks ${missing.map((name) => `CAP_${name}`).join(', ')}`);
+  if (!hasUserIds(readFileSync('/proc/self/uid_map', 'latin1')))
+    throw new Error('has too few user ids to tell places apart');
   return 'CAP_NET_ADMIN';
+}
+
+// Lines of /proc/PID/uid_map: the first id here, the first one outside, how many.
+function hasUserIds(map: string): boolean {
+  const ranges = map
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  return ranges.some(([first = 0, , count = 0]) => first <= firstPlaceUid && first + count > lastPlaceUid);
 }
 
 function tryLoopback(): string {
