@@ -2,6 +2,7 @@ import { createConntrackRunner } from '../../src/kernel/runners/conntrack-runner
 import { createIptablesRunner } from '../../src/kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../../src/kernel/runners/nft-runner.ts';
 import { listenTcp } from '../../src/kernel/sockets.ts';
+import { EventRecorder } from '../../src/kube/event-recorder.ts';
 import { SharedInformers } from '../../src/kube/informers.ts';
 import { resources } from '../../src/kube/resources.ts';
 import type { IptablesRunner } from '../../src/netfilter/runner.ts';
@@ -72,12 +73,14 @@ export async function startNodeProxy(
   },
 ): Promise<NodeProxy> {
   const informers = stack.use(new SharedInformers(client, systemClock));
+  const onError = (error: unknown): number => problems.push(String(error));
+  const recorder = stack.use(new EventRecorder({ client, clock: systemClock, component: 'kube-proxy', onError }));
   return stack.use(
     await startProxy({
       client,
       clock: systemClock,
       informers,
-      services: feedServiceFacts({ informers }),
+      services: feedServiceFacts({ informers, recorder }),
       nodeName: 'node-1',
       config: {
         mode: way === 'nftables' ? 'nftables' : 'iptables',

@@ -69,14 +69,27 @@ const AFFINITY_DEFAULT_SECONDS = 10_800;
 /** The ServicePorts of a Service in one family; none when it has no cluster IP of that family or needs no proxy. */
 export function buildServicePorts(service: Service, family: Family, options: ServicePortOptions): ServicePort[] {
   const clusterIP = clusterIPOf(service, family);
-  if (clusterIP === undefined) return [];
+  if (clusterIP === undefined || !hasPlainNames(service, options)) return [];
   const shared = buildShared(service, family, options);
   const byKey = new Map<string, ServicePort>();
-  for (const spec of service.spec?.ports ?? []) {
+  for (const [index, spec] of (service.spec?.ports ?? []).entries()) {
+    if (!isPlain(spec.name ?? '', `spec.ports[${index}].name`, options)) continue;
     const port = buildPort({ ...shared, clusterIP, family }, spec, options);
     if (port !== undefined) byKey.set(port.key, port);
   }
   return [...byKey.values()];
+}
+
+// Names become part of rules as text. API servers let nothing else through, and from others a line break could be a rule.
+function isPlain(name: string, field: string, { onInvalid }: ServicePortOptions): boolean {
+  if (/^[A-Za-z0-9._-]*$/.test(name)) return true;
+  onInvalid?.(field, name);
+  return false;
+}
+
+function hasPlainNames({ metadata }: Service, options: ServicePortOptions): boolean {
+  const { name = '', namespace = '' } = metadata ?? {};
+  return isPlain(name, 'metadata.name', options) && isPlain(namespace, 'metadata.namespace', options);
 }
 
 /** True for Services that no proxy handles: headless, without address yet, or ExternalName. */
