@@ -20,8 +20,8 @@ export function createOpenApi({ registry }: Machinery, discovery: Discovery): Op
   const documents = new OpenApiDocuments(served);
   return ({ path, headers }) => {
     if (path === '/openapi/v2') {
-      const { contentType, body } = documents.v2(headers.accept ?? '');
-      return { type: 'body', status: 200, headers: { 'content-type': contentType }, parts: [body] };
+      const { contentType, ...document } = documents.v2(headers.accept ?? '');
+      return documentReply(document, headers['if-none-match'], contentType);
     }
     if (path === '/openapi/v3' || path === '/openapi/v3/')
       return documentReply(documents.index(), headers['if-none-match']);
@@ -31,9 +31,13 @@ export function createOpenApi({ registry }: Machinery, discovery: Discovery): Op
   };
 }
 
-function documentReply({ body, hash }: OpenApiDocument, known: string | undefined): ApiReply {
+function documentReply(
+  { body, hash }: OpenApiDocument,
+  known: string | undefined,
+  contentType = 'application/json',
+): ApiReply {
   const etag = `"${hash}"`;
-  const headers = { 'content-type': 'application/json', etag, vary: 'Accept' };
+  const headers = { 'content-type': contentType, etag, vary: 'Accept' };
   if (known === etag) return { type: 'body', status: 304, headers, parts: [] };
   return { type: 'body', status: 200, headers, parts: [body] };
 }

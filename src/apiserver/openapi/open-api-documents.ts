@@ -1,16 +1,26 @@
 import { createHash } from 'node:crypto';
 import type { OpenApiDocument, OpenApiPublisher, ServedGroupVersion } from '../schema/contract.ts';
 import { buildDocument } from './document.ts';
+import { encodeV2Document } from './encode-v2.ts';
+import { buildV2Document, type V2Document } from './v2-document.ts';
 
 interface Entry {
   readonly hash: string;
   document: OpenApiDocument | undefined;
 }
 
+interface V2Entry {
+  readonly hash: string;
+  readonly document: V2Document;
+  json: Buffer | undefined;
+  protobuf: Buffer | undefined;
+}
+
 /** The documents under `/openapi`. Each is built when it is first asked for; the index needs none of them. */
 export class OpenApiDocuments implements OpenApiPublisher {
   readonly #served: () => Iterable<ServedGroupVersion>;
   readonly #entries = new Map<string, Entry>();
+  #v2: V2Entry | undefined;
 
   /** `served` tells the group versions that are served now. */
   constructor(served: () => Iterable<ServedGroupVersion>) {
@@ -33,8 +43,22 @@ export class OpenApiDocuments implements OpenApiPublisher {
     return undefined;
   }
 
-  v2(_accept: string): { readonly contentType: string; readonly body: Buffer } {
-    return { contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf', body: Buffer.alloc(0) };
+  v2(accept: string): OpenApiDocument & { readonly contentType: string } {
+    const served = [...this.#served()];
+    const hash = digest(served.map(hashOf).join());
+    if (this.#v2?.hash !== hash)
+      this.#v2 = { hash, document: buildV2Document(served), json: undefined, protobuf: undefined };
+    const { document } = this.#v2;
+    if (accept.includes('proto-openapi')) {
+      this.#v2.protobuf ??= encodeV2Document(document);
+      return {
+        body: this.#v2.protobuf,
+        hash,
+        contentType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+      };
+    }
+    this.#v2.json ??= Buffer.from(JSON.stringify(document));
+    return { body: this.#v2.json, hash, contentType: 'application/json' };
   }
 
   #built(path: string, groupVersion: ServedGroupVersion): OpenApiDocument {

@@ -162,6 +162,6 @@ export interface OpenApiPublisher {
   index(): OpenApiDocument;
   /** `path` as in the index: `api/v1`, `apis/apps/v1`; undefined when not served. */
   document(path: string): OpenApiDocument | undefined;
-  /** `/openapi/v2`: zero bytes of `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`, which kubectl 1.27 and 1.28 accept. */
-  v2(accept: string): { readonly contentType: string; readonly body: Buffer };
+  /** `/openapi/v2`, all group versions in one document: gnostic's protobuf when that is asked for, else JSON. */
+  v2(accept: string): OpenApiDocument & { readonly contentType: string };
 }

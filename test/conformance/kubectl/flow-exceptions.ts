@@ -28,6 +28,22 @@ const exceptions: Readonly<Record<string, readonly ClientException[]>> = {
   annotate: [{ before: 28, exception: otherwise({ match: 'annotate' }) }],
   'auth-whoami': [{ before: 28, exception: skip('asks for authentication.k8s.io/v1beta1') }],
   debug: [{ before: 32, exception: otherwise({ match: '' }) }],
+  'validate-strict': [{ before: 27, exception: skip('--validate knows only true and false') }],
+  'validate-warn': [{ before: 27, exception: skip('--validate knows only true and false') }],
+  'validate-badtype': [{ before: 27, exception: otherwise({ match: 'got "string", expected "integer"' }) }],
+  completion: [{ before: 27, exception: skip('completes without asking the server') }],
+  'get-json-managed': [{ before: 27, exception: skip('has no --show-managed-fields') }],
+  'patch-json-testfail': [{ before: 27, exception: otherwise({ match: 'The request is invalid' }) }],
+  'patch-status': [{ before: 27, exception: skip('has no --subresource') }],
+  'label-rm': [{ before: 27, exception: otherwise({ match: 'labeled' }) }],
+  'create-token': [{ before: 27, exception: skip('has no create token') }],
+  'wait-jsonpath': [{ before: 27, exception: skip('waits for conditions only') }],
+  'describe-slice': [{ before: 27, exception: skip('asks for discovery.k8s.io/v1beta1') }],
+  events: [{ before: 27, exception: skip('has no events') }],
+  'events-for': [{ before: 27, exception: skip('has no events') }],
+  'explain-v2': [{ before: 27, exception: skip('has no --output') }],
+  drain: [{ before: 27, exception: skip('evicts through policy/v1beta1') }],
+  'drain-a': [{ before: 27, exception: skip('evicts through policy/v1beta1') }],
 };
 
 /** What a flow has otherwise with a client of this minor version, if anything. */

@@ -117,9 +117,48 @@ describe('a document', () => {
 });
 
 describe('version 2', () => {
-  it('is zero bytes of protobuf, with which kubectl 1.27 and 1.28 are content', () => {
-    const { contentType, body } = documents.v2('application/com.github.proto-openapi.spec.v2@v1.0+protobuf');
+  const v2 = documents.v2('application/json');
+  const document = JSON.parse(v2.body.toString()) as {
+    swagger: string;
+    paths: Record<string, Record<string, { parameters: Json[]; responses: Json; [extension: string]: unknown }>>;
+    definitions: Record<string, Json & { properties: Record<string, Json> }>;
+  };
+
+  it('is one document of all group versions, whose references lead into it', () => {
+    expect(document.swagger).toBe('2.0');
+    expect(Object.keys(document.paths)).toEqual(
+      expect.arrayContaining(['/api/v1/namespaces/{namespace}/services', '/apis/apps/v1/deployments']),
+    );
+    const references = v2.body.toString().match(/"\$ref":"[^"]*"/g) ?? [];
+    const names = [...new Set(references)].map((text) => text.slice('"$ref":"#/definitions/'.length, -1));
+    expect(names.filter((name) => !document.definitions[name])).toEqual([]);
+    expect(v2.body.toString()).not.toContain('#/components/');
+  });
+
+  it('names the body and the query of an operation as parameters', () => {
+    const { post } = document.paths['/api/v1/namespaces/{namespace}/services']!;
+    expect(post!.parameters).toContainEqual({
+      name: 'body',
+      in: 'body',
+      required: true,
+      schema: { $ref: '#/definitions/io.k8s.api.core.v1.Service' },
+    });
+    expect(post!.parameters).toContainEqual({ name: 'dryRun', in: 'query', type: 'string', uniqueItems: true });
+    expect(post!['x-kubernetes-group-version-kind']).toEqual({ group: '', version: 'v1', kind: 'Service' });
+  });
+
+  it('has types where version 3 has alternatives', () => {
+    const intOrString = document.definitions['io.k8s.apimachinery.pkg.util.intstr.IntOrString'];
+    expect(intOrString).toEqual({ format: 'int-or-string', type: 'string' });
+  });
+
+  it('is protobuf for those who ask for it, and built once', () => {
+    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+    const { contentType, body, hash } = documents.v2(accept);
     expect(contentType).toContain('protobuf');
-    expect(body).toHaveLength(0);
+    // swagger: "2.0" is the first field.
+    expect(body.subarray(0, 5).toString()).toBe('\n\u00032.0');
+    expect(hash).toBe(v2.hash);
+    expect(documents.v2(accept).body).toBe(body);
   });
 });
