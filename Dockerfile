@@ -9,12 +9,16 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends binutils kubernetes-client \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-# npm ci refuses a lock file in which packages of other platforms are missing; this takes its versions all the same.
-COPY package.json package-lock.json ./
+# What runs, and the bundler, in the versions of the lock file; npm ci refuses one in which packages of other platforms are missing.
 # Behind a proxy with a certificate authority of its own: docker build --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt …
+COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=ca \
     if [ -e /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi \
- && npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error --fetch-retries=2 --fetch-timeout=30000
+ && bundler=$(node -p "require('./package-lock.json').packages['node_modules/rolldown'].version") \
+ && options='--no-audit --no-fund --ignore-scripts --loglevel=error --fetch-retries=2 --fetch-timeout=30000' \
+ && npm install --no-save --omit=dev $options \
+ && npm install --prefix /bundler --no-save $options "rolldown@$bundler" \
+ && ln -s /bundler/node_modules/rolldown node_modules/rolldown
 COPY scripts/build.ts scripts/
 COPY src src
 COPY container container
@@ -31,7 +35,7 @@ RUN apt-get update \
       bind9-dnsutils ca-certificates conntrack curl iproute2 iptables nftables procps \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 COPY --from=build /image /
-# Root of the container: capabilities that docker run adds are root's alone. --user works in the loopback tier.
+# Root of the container: capabilities that docker run adds are root's alone. Offline commands work with any --user.
 RUN mkdir -m 1777 /var/lib/towtank
 ENV TOWTANK_STATE_DIR=/var/lib/towtank \
     NODE_COMPILE_CACHE=/var/lib/towtank/compile-cache \

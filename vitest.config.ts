@@ -31,6 +31,7 @@ export default defineConfig({
       suite('conformance', 120),
       suite('scenarios', 60),
       suite('docs', 60),
+      suite('container', 120),
     ],
   },
 });

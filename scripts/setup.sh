@@ -119,3 +119,17 @@ install_by_hand() {
   else say "these system packages are missing: $missing. Install them with your package manager"; fi
   exit 2
 }
+
+# What only the tests of the container image need; only as root, and never a reason to stop: those tests are skipped without it.
+install_container_tools() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 0
+  command -v podman >/dev/null 2>&1 && command -v runc >/dev/null 2>&1 && command -v mmdebstrap >/dev/null 2>&1 && return 0
+  say 'installing podman, runc and mmdebstrap for the tests of the container image (once, about half a minute)'
+  log=$(mktemp)
+  options='-o Acquire::Retries=1 -o Acquire::http::Timeout=30'
+  if ! { apt-get $options update -qq && DEBIAN_FRONTEND=noninteractive apt-get $options install -y --no-install-recommends podman runc mmdebstrap; } >"$log" 2>&1 </dev/null; then
+    tail -n 3 "$log" >&2
+    say 'they could not be installed; the tests of the container image are skipped'
+  fi
+  rm -f "$log"
+}

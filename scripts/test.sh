@@ -5,6 +5,9 @@ root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 npm_packages_present || install_npm_packages
 find_node || exit 2
 ensure_programs
+case " $* " in
+  '  ' | *' container '*) install_container_tools ;;
+esac
 
 # Peers that only tests speak with are unpacked beside the npm packages, not installed: this machine is not changed for them.
 # Where they cannot be had their tests are skipped, and say so.

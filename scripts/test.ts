@@ -85,6 +85,12 @@ const suites: Suite[] = [
   },
   { name: 'scenarios', what: 'whole clusters', counts: 'vitest', command: vitest('scenarios') },
   { name: 'docs', what: 'the code in README and docs', counts: 'vitest', command: vitest('docs') },
+  {
+    name: 'container',
+    what: 'the container image, with exact privileges',
+    counts: 'vitest',
+    command: vitest('container'),
+  },
 ];
 
 if (isRoot) {
