@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-// Five suites, from the quickest (unit: under 10 s on two cores) to the one that runs whole clusters. `kernel` needs the
+// Six suites, from the quickest (unit: under 10 s on two cores) to the one that runs whole clusters. `kernel` needs the
 // privileges that scripts/test.ts gives it (an own user, mount, pid and network namespace); see CONTRIBUTING.md.
 const suite = (name: string, seconds: number) => ({
   extends: true as const,

@@ -1,6 +1,6 @@
 import { type Cluster, createCluster } from '../../cluster/cluster.ts';
 import type { ConfigOverrides } from '../../cluster/config/parse-cluster-config.ts';
-import type { Tier } from '../../cluster/tiers.ts';
+import { chooseTier, type Tier } from '../../cluster/tiers.ts';
 import type { Pod, Service } from '../../kube/generated/types.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
@@ -59,9 +59,12 @@ export async function demo(overrides: DemoOptions): Promise<number> {
   const startedAt = performance.now();
   const progress = new StepLine(process.stderr, false);
   const say = (text = ''): void => void process.stdout.write(`${text}\n`);
-  say(`${styled('bold', 'towtank demo')}: a Kubernetes network of real namespaces, rules and packets\n`);
+  const tier = overrides.tier ?? (await chooseTier());
+  const of = tier === 'full' ? 'real namespaces, rules and packets' : 'real rules and packets in one namespace';
+  say(`${styled('bold', 'towtank demo')}: a Kubernetes network of ${of}\n`);
   const cluster = await createCluster({
     ...overrides,
+    tier,
     name: `demo-${process.pid}`,
     onStep: (name, ms) => progress.step(name, ms),
   });
