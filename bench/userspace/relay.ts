@@ -1,20 +1,11 @@
 // The relay under measurement, as a process of its own: prints its ports as JSON when it listens. Arguments: TCP endpoint, UDP endpoint.
 
+import { nodeSockets } from '../../src/cluster/compose/node-sockets.ts';
 import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
-import { bindUdp, connectTcp, listenTcp, localPort, udpSocket } from '../../src/kernel/sockets.ts';
 import { EngineTransport } from '../../src/proxy/userspace/engine/engine-transport.ts';
-import { DEFAULT_LIMITS, type NodeSockets } from '../../src/proxy/userspace/transport.ts';
+import { DEFAULT_LIMITS } from '../../src/proxy/userspace/transport.ts';
 
-const netns = NetworkNamespace.current();
-const sockets: NodeSockets = {
-  netns: netns.fd,
-  listenTcp: (options) => listenTcp(netns, options),
-  bindUdp: (options) => bindUdp(netns, options),
-  localPort,
-  connectTcp: (address) => connectTcp(netns, address),
-  udpSocket: (family) => udpSocket(netns, { family }),
-  sendUnreachable: () => {},
-};
+const sockets = nodeSockets(NetworkNamespace.current());
 const transport = new EngineTransport({
   limits: DEFAULT_LIMITS,
   threads: 1,

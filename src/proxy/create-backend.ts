@@ -28,9 +28,13 @@ export interface BackendOptions {
 
 /** Makes the backend of a mode; the code of the others is not loaded. Throws TypeError without its runner or transport. */
 export async function createBackend({ config, userspace, ...options }: BackendOptions): Promise<ProxyBackend> {
+  if (config.mode === 'userspace' && userspace === undefined) throw new TypeError('userspace mode needs a transport');
+  if (config.mode === 'userspace' && config.portalRules === 'none') {
+    const { DirectBackend } = await import('./userspace/direct-backend.ts');
+    return new DirectBackend(options.family, userspace!);
+  }
   const rules = await createRules({ ...options, mode: rulesModeOf(config) });
-  if (config.mode !== 'userspace') return rules;
-  if (userspace === undefined) throw new TypeError('userspace mode needs a transport');
+  if (userspace === undefined || config.mode !== 'userspace') return rules;
   const { UserspaceBackend } = await import('./userspace/userspace-backend.ts');
   return new UserspaceBackend({ rules, ...userspace, conntrack: options.runners.conntrack });
 }

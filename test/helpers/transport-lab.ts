@@ -16,6 +16,23 @@ import { systemClock } from './system-clock.ts';
 export const TRANSPORTS = ['engine', 'plain'] as const;
 export type TransportKind = (typeof TRANSPORTS)[number];
 
+/** A transport of this kind, with default limits but for these. */
+export function createTransport(
+  kind: TransportKind,
+  { limits = {}, threads = 2, onError }: CreateTransportOptions,
+): Transport {
+  const options = { limits: { ...DEFAULT_LIMITS, ...limits }, onError };
+  return kind === 'engine'
+    ? new EngineTransport({ ...options, threads })
+    : new PlainTransport({ ...options, clock: systemClock, random: seededRandom(1) });
+}
+
+interface CreateTransportOptions {
+  readonly limits?: Partial<TransportLimits>;
+  readonly threads?: number;
+  readonly onError: (error: unknown) => void;
+}
+
 let labs = 0;
 
 /** A transport in a network namespace that has nothing but its loopback. */
@@ -38,12 +55,8 @@ export class TransportLab implements AsyncDisposable {
   ) {
     this.netns = this.#stack.use(NetworkNamespace.create(`relay-${++labs}`));
     this.#host = v6 ? '::1' : '127.0.0.1';
-    const options = { limits: { ...DEFAULT_LIMITS, ...limits }, onError: (error: unknown) => this.errors.push(error) };
-    this.transport = this.#stack.use(
-      kind === 'engine'
-        ? new EngineTransport({ ...options, threads })
-        : new PlainTransport({ ...options, clock: systemClock, random: seededRandom(1) }),
-    );
+    const onError = (error: unknown): void => void this.errors.push(error);
+    this.transport = this.#stack.use(createTransport(kind, { limits, threads, onError }));
   }
 
   /** Opens a listener that leads to these endpoints. */

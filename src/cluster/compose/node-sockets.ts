@@ -1,3 +1,5 @@
+import { NetlinkError } from '../../errors/netlink-error.ts';
+import { links } from '../../kernel/netlink/links.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { sendUnreachable } from '../../kernel/send-unreachable.ts';
 import { bindUdp, connectTcp, listenTcp, localPort, udpSocket } from '../../kernel/sockets.ts';
@@ -10,8 +12,31 @@ export function nodeSockets(netns: NetworkNamespace): NodeSockets {
     listenTcp: (options) => listenTcp(netns, options),
     bindUdp: (options) => bindUdp(netns, options),
     localPort,
+    claim: (address) => claim(netns, address),
+    unclaim: (address) => links.apply(netns, [{ ...localRoute(address), kind: 'deleteRoute' }]),
     connectTcp: (address) => connectTcp(netns, address),
     udpSocket: (family) => udpSocket(netns, { family }),
     sendUnreachable: ({ client, listener }) => sendUnreachable(netns, { from: client, to: listener }),
   };
+}
+
+const LOCAL_TABLE = 255;
+
+const localRoute = (address: string) =>
+  ({
+    destination: `${address}/${address.includes(':') ? 128 : 32}`,
+    link: 'lo',
+    type: 'local',
+    table: LOCAL_TABLE,
+  }) as const;
+
+// A route of type local makes an address the namespace's own, without its being on an interface.
+function claim(netns: NetworkNamespace, address: string): boolean {
+  try {
+    links.apply(netns, [{ ...localRoute(address), kind: 'addRoute' }]);
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === 'EEXIST') return false;
+    throw error;
+  }
 }

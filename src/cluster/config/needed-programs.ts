@@ -12,5 +12,8 @@ export function neededPrograms({
     const program = `${family === 'IPv6' ? 'ip6tables' : 'iptables'}${suffix}`;
     return [program, `${program}-restore`, `${program}-save`];
   });
-  return [...(modes.has('iptables') ? iptables : []), ...(modes.has('nftables') ? ['nft'] : [])];
+  return [
+    ...(modes.has('iptables') ? iptables : []),
+    ...(modes.has('nftables') || modes.has('userspace') ? ['nft'] : []),
+  ];
 }

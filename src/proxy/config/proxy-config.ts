@@ -3,6 +3,9 @@ import type { Balancing } from '../facts/service-port.ts';
 /** How rules are written. */
 export type RulesMode = 'iptables' | 'nftables';
 
+/** `none`: the sockets of userspace mode listen on the addresses of Services themselves. */
+export type PortalRules = RulesMode | 'none';
+
 /** `userspace`: the proxy carries the traffic itself; kube-proxy had this mode until 1.25. */
 export type ProxyMode = RulesMode | 'userspace';
 
@@ -46,7 +49,7 @@ export interface ProxyConfig {
   readonly conntrack: ConntrackConfig;
   readonly featureGates: Readonly<Record<string, boolean>>;
   /** Not in KubeProxyConfiguration: which rules lead to the sockets of userspace mode. */
-  readonly portalRules: RulesMode;
+  readonly portalRules: PortalRules;
   /** Not in KubeProxyConfiguration: for Services without annotation towtank.dev/balancing. */
   readonly balancing: Balancing;
 }
@@ -82,7 +85,8 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
   balancing: 'random',
 };
 
-/** How the rules of a proxy are written. */
+/** How the rules of a proxy are written. Without rules node facts are those of nftables mode. */
 export function rulesModeOf({ mode, portalRules }: Pick<ProxyConfig, 'mode' | 'portalRules'>): RulesMode {
-  return mode === 'userspace' ? portalRules : mode;
+  if (mode !== 'userspace') return mode;
+  return portalRules === 'none' ? 'nftables' : portalRules;
 }

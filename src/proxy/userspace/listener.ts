@@ -21,6 +21,8 @@ export interface ListenerPolicy {
   readonly affinitySeconds: number;
   /** TCP: the endpoint is told the client's address first, in PROXY protocol version 2. */
   readonly proxyProtocol: boolean;
+  /** Prefixes of clients that may come; undefined: everybody. Rules look at this themselves where there are any. */
+  readonly sources?: readonly string[] | undefined;
 }
 
 /** A socket of the proxy that carries the traffic of one ServicePort on one node. */

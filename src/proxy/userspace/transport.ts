@@ -30,6 +30,10 @@ export interface NodeSockets {
   bindUdp(options: SocketOptions): number;
   /** The port that a descriptor is bound to. */
   localPort(fd: number): number;
+  /** Makes an address the node's own, so that sockets can be bound to it; false when it was before. */
+  claim(address: string): boolean;
+  /** Gives a claimed address up. */
+  unclaim(address: string): void;
   connectTcp(address: ListenAddress): Socket;
   udpSocket(family: Family): Promise<UdpSocket>;
   /** Tells a client by ICMP that nobody listens. */

@@ -227,6 +227,9 @@ export class Engine {
 
 const STARVED_MS = 100;
 
+/** `struct linger`: closing resets. */
+export const NO_LINGER: Uint8Array = new Uint8Array(Int32Array.of(1, 0).buffer);
+
 /** The C int 1, for socket options. */
 export const ONE: Uint8Array = new Uint8Array(Int32Array.of(1).buffer);
 

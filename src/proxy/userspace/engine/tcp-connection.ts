@@ -16,12 +16,11 @@ import {
   SO_LINGER,
   SOL_SOCKET,
 } from './constants.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, NO_LINGER } from './engine.ts';
 import type { Handler } from './poller.ts';
 import type { TcpListener } from './tcp-listener.ts';
 import { TcpSide } from './tcp-side.ts';
 
-const NO_LINGER = new Uint8Array(Int32Array.of(1, 0).buffer);
 const EVERYTHING = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 const NONE: readonly Candidate[] = [];
 

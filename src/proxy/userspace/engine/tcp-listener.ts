@@ -1,9 +1,20 @@
 import { Balancer } from '../balancer.ts';
+import { type ClientFilter, clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { ListenerPolicy } from '../listener.ts';
-import { SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
-import { EAGAIN, EPOLLIN, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, TCP_NODELAY } from './constants.ts';
-import { type Engine, isExhausted, ONE, type Task } from './engine.ts';
+import { decodeSocketAddress, SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
+import {
+  EAGAIN,
+  EPOLLIN,
+  IPPROTO_TCP,
+  SO_LINGER,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from './constants.ts';
+import { type Engine, isExhausted, NO_LINGER, ONE, type Task } from './engine.ts';
 import { check } from './engine-error.ts';
 import type { OpenMessage } from './messages.ts';
 import type { Handler } from './poller.ts';
@@ -17,6 +28,7 @@ export class TcpListener implements Handler, Task {
   readonly opened: OpenMessage;
   readonly balancer: Balancer;
   policy: ListenerPolicy;
+  #mayCome: ClientFilter;
   readonly #address = Buffer.alloc(SOCKET_ADDRESS_LENGTH);
   readonly #length = Int32Array.of(SOCKET_ADDRESS_LENGTH);
   readonly #lengthBytes = new Uint8Array(this.#length.buffer);
@@ -28,6 +40,7 @@ export class TcpListener implements Handler, Task {
     this.engine = engine;
     this.opened = opened;
     this.policy = opened.listener.policy;
+    this.#mayCome = clientFilter(this.policy);
     this.balancer = new Balancer({ random: Math.random, turn: opened.turn }, this.policy);
     engine.own(opened.fd);
     // Accepted sockets inherit it.
@@ -58,6 +71,10 @@ export class TcpListener implements Handler, Task {
         continue;
       }
       engine.own(fd);
+      if (this.#mayCome?.(decodeSocketAddress(this.#address).host) === false) {
+        this.#refuse(fd);
+        continue;
+      }
       const endpoint = this.#spare;
       this.#spare = undefined;
       new TcpConnection(this, fd, this.#address.subarray(0, this.#length[0])).connect(endpoint);
@@ -78,6 +95,7 @@ export class TcpListener implements Handler, Task {
 
   setPolicy(policy: ListenerPolicy): void {
     this.policy = policy;
+    this.#mayCome = clientFilter(policy);
     this.balancer.setPolicy(policy);
     const { drainMs } = this.engine.limits;
     if (drainMs !== undefined) this.engine.schedule({ onTime: () => this.#drain() }, drainMs);
@@ -99,6 +117,11 @@ export class TcpListener implements Handler, Task {
     this.#isOpen = false;
     if (this.#spare !== undefined) this.engine.close(this.#spare);
     this.#spare = undefined;
+  }
+
+  #refuse(fd: number): void {
+    this.engine.system.setsockopt(fd, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
+    this.engine.close(fd);
   }
 
   #pause(): void {

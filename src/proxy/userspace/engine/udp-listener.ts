@@ -1,4 +1,5 @@
 import { Balancer, type Candidate } from '../balancer.ts';
+import { type ClientFilter, clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { ListenAddress, ListenerPolicy } from '../listener.ts';
 import { decodeSocketAddress, encodeSocketAddress, printSocketAddress } from '../socket-address.ts';
@@ -26,12 +27,14 @@ export class UdpListener implements Handler, Timed, Task {
   readonly balancer: Balancer;
   readonly #options: UdpListenerOptions;
   readonly #flows = new Map<string | number, UdpFlow>();
+  #mayCome: ClientFilter;
 
   constructor(engine: Engine, opened: OpenMessage, options: UdpListenerOptions) {
     this.engine = engine;
     this.opened = opened;
     this.#options = options;
     this.balancer = new Balancer({ random: Math.random, turn: opened.turn }, opened.listener.policy);
+    this.#mayCome = clientFilter(opened.listener.policy);
     engine.own(opened.fd);
     this.#enlarge(opened.fd);
     engine.poller.add(opened.fd, EPOLLIN, this);
@@ -71,6 +74,7 @@ export class UdpListener implements Handler, Timed, Task {
 
   setPolicy(policy: ListenerPolicy): void {
     this.balancer.setPolicy(policy);
+    this.#mayCome = clientFilter(policy);
     for (const flow of this.#flows.values()) if (!flow.candidate.present) this.end(flow);
   }
 
@@ -155,6 +159,7 @@ export class UdpListener implements Handler, Timed, Task {
   #begin(key: string | number, index: number): UdpFlow | undefined {
     const { engine, balancer, opened } = this;
     const client = this.batches.inbound.copyName(index);
+    if (this.#mayCome?.(decodeSocketAddress(client).host) === false) return undefined;
     const candidate = balancer.pick(balancer.needsClient ? clientOf(key) : 0, engine.now);
     if (candidate === undefined) {
       this.#refuse(client);

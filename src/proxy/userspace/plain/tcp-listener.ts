@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { clientFilter } from '../client-filter.ts';
 import type { Connection } from '../transport.ts';
 import type { PlainContext, PlainListener } from './plain-listener.ts';
 import { TcpRelay } from './tcp-relay.ts';
@@ -47,6 +48,11 @@ export class TcpListener implements PlainListener {
   }
 
   #accept(client: Socket): void {
+    const mayCome = clientFilter(this.#context.listener.policy);
+    if (mayCome?.(client.remoteAddress ?? '') === false) {
+      client.resetAndDestroy();
+      return;
+    }
     const relay = new TcpRelay(client, this.#context);
     this.#relays.add(relay);
     void relay.ended.then(() => this.#relays.delete(relay));

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { joinHostPort } from '../../../netfilter/address.ts';
 import type { Candidate } from '../balancer.ts';
+import { clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { Connection } from '../transport.ts';
 import type { PlainContext, PlainListener } from './plain-listener.ts';
@@ -76,7 +77,8 @@ export class UdpListener implements PlainListener {
   }
 
   #receive(message: Buffer, client: RemoteInfo): void {
-    const { counters, clock } = this.#context;
+    const { counters, clock, listener } = this.#context;
+    if (clientFilter(listener.policy)?.(client.address) === false) return;
     const key = `${client.address} ${client.port}`;
     const flow = this.#flows.get(key) ?? this.#begin(key, client);
     counters[COUNTER.datagramsIn]! += 1;

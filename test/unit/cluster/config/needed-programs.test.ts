@@ -26,5 +26,5 @@ test('a cluster needs the programs of its proxy modes, back end and families, ea
     'nft',
   ]);
   expect(programs(['nftables'], 'auto')).toEqual(['nft']);
-  expect(programs(['userspace'], 'auto')).toEqual([]);
+  expect(programs(['userspace'], 'auto')).toEqual(['nft']);
 });
