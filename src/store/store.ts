@@ -147,6 +147,11 @@ export interface Store extends AsyncDisposable {
    * On etcd that is not one step: others see it happen.
    */
   restore(snapshot: StoreSnapshot): Promise<void>;
+  /**
+   * Ends the time in which an engine acknowledges writes before they are durable, while its cluster is starting; resolves when
+   * all of them are. Absent on engines that know no such time.
+   */
+  becomeDurable?(): Promise<void>;
   /** Called once if the engine can no longer serve (etcd lost for good, file gone); reads show the last state. */
   readonly failed: Promise<TowtankError>;
 }

@@ -8,12 +8,12 @@ import { systemClock } from './system-clock.ts';
 // Twenty megabytes: the last two thousand changes of pods, far more than a list in pieces or a lost watch needs.
 const HISTORY_VALUES = 500_000;
 
-/** Opens the store. Rejects with ERR_STORE_CORRUPT, ERR_STORE_UNAVAILABLE, or ERR_INVALID_CONFIG for an etcd of somebody else. */
-export async function openStore(spec: StoreSpec): Promise<Store> {
+/** Opens the store; `isStarting` lets it acknowledge before it is durable, until `becomeDurable`. Rejects with ERR_STORE_CORRUPT, ERR_STORE_UNAVAILABLE, or ERR_INVALID_CONFIG for an etcd of somebody else. */
+export async function openStore(spec: StoreSpec, isStarting = false): Promise<Store> {
   if (spec.engine === 'memory') return new MemoryStore({ clock: systemClock, historyValues: HISTORY_VALUES });
   if (spec.engine === 'etcd') return openEtcd(spec);
   const { SqliteStore } = await import('../../store/sqlite/sqlite-store.ts');
-  return SqliteStore.open({ path: spec.path, clock: systemClock });
+  return SqliteStore.open({ path: spec.path, clock: systemClock, isStarting });
 }
 
 async function openEtcd({ endpoints, prefix, tls, user, addresses, sockets }: EtcdSpec): Promise<Store> {

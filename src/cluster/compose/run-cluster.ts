@@ -66,7 +66,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   const plan = buildAddressPlan(spec.config);
   const health = new ComponentHealth(log);
   // What it waits for, a thread and the disk, goes on while the network is made.
-  const opening = openStore(spec.store);
+  const opening = openStore(spec.store, true);
   opening.catch(() => {});
   const network = await buildNetwork(plan, spec.config, spec.tier);
   stack.use(network.fabric);
@@ -129,6 +129,8 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   );
   await untilReady(parts, proxies, before);
   await settled();
+  // Until now nothing was promised to anybody.
+  await store.becomeDurable?.();
   onStep('cluster DNS');
   return stack.move();
 }

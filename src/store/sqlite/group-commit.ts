@@ -19,8 +19,8 @@ export interface CommitTarget {
   readonly revision: number;
   /** Throws when a transaction asks for what is no longer there (a lease that ended while it waited). */
   check(operations: readonly WriteOperation[]): void;
-  /** Makes events durable, all or none. */
-  persist(events: readonly StoreEvent[]): Promise<void>;
+  /** Makes events durable, all or none; undefined when nobody has to wait for that. */
+  persist(events: readonly StoreEvent[]): Promise<void> | undefined;
   /** Shows durable events in reads and watches. */
   show(events: readonly StoreEvent[]): void;
 }
@@ -67,7 +67,8 @@ export class GroupCommit {
     }
     const events = group.events();
     try {
-      if (events.length > 0) await this.#target.persist(events);
+      const persisted = events.length > 0 ? this.#target.persist(events) : undefined;
+      if (persisted) await persisted;
     } catch (error) {
       // Those refused because of what did not happen now are decided again.
       this.#queue.unshift(...group.fail(error));

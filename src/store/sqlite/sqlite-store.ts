@@ -28,12 +28,18 @@ import {
 } from './log-rows.ts';
 import type { SqlStep } from './sql-batch.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
+import { WriteBehind } from './write-behind.ts';
 
 export interface SqliteStoreOptions {
   /** Path of the database file; it and its folder are made when they are not there. */
   readonly path: string;
   /** Ends leases. */
   readonly clock: Clock;
+  /**
+   * Writes are acknowledged before they are on the disk, until `becomeDurable`: for a cluster that is not up yet and has
+   * promised nothing to anybody.
+   */
+  readonly isStarting?: boolean | undefined;
 }
 
 /** Rows that are deleted or restored in one go. */
@@ -51,12 +57,14 @@ export class SqliteStore implements Store {
   readonly #writer: SqliteWriter;
   readonly #group: GroupCommit;
   readonly #leases: LeaseBook;
+  readonly #behind: WriteBehind;
+  #isStarting: boolean;
   #closed = false;
 
   private constructor(
     view: StoreView,
     writer: SqliteWriter,
-    { clock, leases }: { clock: Clock; leases: DatabaseFacts['leases'] },
+    { clock, isStarting = false, leases }: Omit<SqliteStoreOptions, 'path'> & Pick<DatabaseFacts, 'leases'>,
   ) {
     this.#view = view;
     this.#writer = writer;
@@ -64,19 +72,21 @@ export class SqliteStore implements Store {
     this.#leases = new LeaseBook(clock, (lease, keys) => void this.#expire(lease, keys));
     this.#grantAll(leases);
     for (const entry of view.entries()) this.#leases.follow(creation(entry));
+    this.#isStarting = isStarting;
+    this.#behind = new WriteBehind((events) => writer.run([appendEvents(events)]));
     this.#group = new GroupCommit({
       read: (key) => view.get(key),
       get revision() {
         return view.revision;
       },
       check: (operations) => this.#checkLeases(operations),
-      persist: (events) => writer.run([appendEvents(events)]),
+      persist: (events) => this.#persist(events),
       show: (events) => this.#show(events),
     });
   }
 
   /** Opens the file. Rejects with ERR_STORE_CORRUPT when it is damaged, ERR_STORE_UNAVAILABLE when it is in use. */
-  static async open({ path, clock }: SqliteStoreOptions): Promise<SqliteStore> {
+  static async open({ path, ...options }: SqliteStoreOptions): Promise<SqliteStore> {
     const writer = new SqliteWriter();
     try {
       const loader = new Loader();
@@ -85,7 +95,7 @@ export class SqliteStore implements Store {
       const lastId = await writer.open(path);
       if (lastId !== facts.lastId)
         throw new StoreUnavailableError(`another process wrote to ${path} while it was being opened`);
-      const store = new SqliteStore(view, writer, { clock, leases: facts.leases });
+      const store = new SqliteStore(view, writer, { ...options, leases: facts.leases });
       // Only tidying up: what cannot be deleted now is found again when the file is opened the next time.
       store.#deleteRows(loader.superseded).catch(() => {});
       return store;
@@ -128,6 +138,13 @@ export class SqliteStore implements Store {
     return this.#group.commit(operations);
   }
 
+  /** Resolves when all that was acknowledged is on the disk; from then on every write is before it is acknowledged. */
+  async becomeDurable(): Promise<void> {
+    // What is decided from here on waits for the disk itself, behind what has gathered: the writer keeps the order.
+    this.#isStarting = false;
+    await this.#behind.flushed();
+  }
+
   async grantLease(ttlSeconds: number): Promise<string> {
     this.#checkOpen();
     const id = this.#leases.freshId();
@@ -148,6 +165,7 @@ export class SqliteStore implements Store {
   async compact(revision: number): Promise<void> {
     this.#checkOpen();
     if (revision <= this.#view.compactedRevision) return;
+    await this.#behind.flushed();
     const forgotten = this.#view.compact(revision);
     await this.#writer.run([setMeta('compacted', revision), setMeta('revision', this.#view.revision)]);
     await this.#deleteRows(forgotten);
@@ -160,6 +178,7 @@ export class SqliteStore implements Store {
   async restore(snapshot: StoreSnapshot): Promise<void> {
     this.#checkOpen();
     await this.#group.settled();
+    await this.#behind.flushed();
     const revision = Math.max(this.#view.revision, snapshot.revision) + 1;
     const entries: KeyValue[] = [];
     await this.#writer.runAll(restoreSteps(snapshot, revision, entries));
@@ -175,7 +194,21 @@ export class SqliteStore implements Store {
     this.#leases[Symbol.dispose]();
     await this.#group.settled();
     this.#view.endWatches();
+    // Who waited for it was told what went wrong; there is nobody else to tell.
+    await this.#behind.flushed().catch(() => {});
     await this.#writer.close();
+  }
+
+  #persist(events: readonly StoreEvent[]): Promise<void> | undefined {
+    if (!this.#isStarting) return this.#persistBehind(events);
+    this.#behind.add(events);
+    return undefined;
+  }
+
+  // What has gathered is older, and has to be there first.
+  async #persistBehind(events: readonly StoreEvent[]): Promise<void> {
+    await this.#behind.flushed();
+    await this.#writer.run([appendEvents(events)]);
   }
 
   #checkOpen(): void {

@@ -65,6 +65,20 @@ describe('reopened, the store', () => {
     expect(second.range('', { atRevision: second.compactedRevision }).items[0]?.value.toString()).toBe('4');
   });
 
+  it('shows what a cluster wrote while it was starting, once it had become durable, and what came after', async () => {
+    const store = await SqliteStore.open({ path, clock, isStarting: true });
+    const early = Array.from({ length: 50 }, (_, i) => put(store, `/early/${i}`, 'x'));
+    const durable = store.becomeDurable();
+    await Promise.all([...early, durable, ...Array.from({ length: 50 }, (_, i) => put(store, `/late/${i}`, 'x'))]);
+    const before = texts(store);
+    // As a process that is killed leaves it: the file, and the log beside it.
+    for (const suffix of ['', '-wal']) copyFileSync(path + suffix, join(folder, `copy.db${suffix}`));
+    await store[Symbol.asyncDispose]();
+    await using copy = await SqliteStore.open({ path: join(folder, 'copy.db'), clock });
+    expect(texts(copy)).toEqual(before);
+    expect(before).toHaveLength(100);
+  });
+
   it('is refused to a second process while the first has it', async () => {
     await using store = await open();
     await put(store, '/a', 'one');

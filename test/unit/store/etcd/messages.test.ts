@@ -11,6 +11,8 @@ import { ProtobufReader } from '../../../../src/store/etcd/protobuf-reader.ts';
 import { ProtobufWriter } from '../../../../src/store/etcd/protobuf-writer.ts';
 import { seededRandom } from '../../../helpers/seeded-random.ts';
 
+const SCALE = Number(process.env['TOWTANK_FUZZ'] ?? 1);
+
 describe('protobuf', () => {
   it('writes what the specification shows', () => {
     // The examples of the encoding guide: 150 in field 1, "testing" in field 2, a message with the first in field 3.
@@ -51,7 +53,7 @@ describe('protobuf', () => {
   it('throws RangeError, and nothing else, for bytes that are no message (seed 4)', () => {
     const random = seededRandom(4);
     let refused = 0;
-    for (let round = 0; round < 3000; round++) {
+    for (let round = 0; round < 500 * SCALE; round++) {
       const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 40) }, () => Math.floor(random() * 256)));
       for (const decode of [decodeRange, decodeTransaction, decodeWatch, decodeLease]) {
         try {
@@ -62,7 +64,7 @@ describe('protobuf', () => {
         }
       }
     }
-    expect(refused).toBeGreaterThan(1000);
+    expect(refused).toBeGreaterThan(200);
   });
 });
 
