@@ -5,7 +5,7 @@ import { attributesOf, forbiddenTo } from '../access/attributes.ts';
 import { type AuditedRequest, auditEvent } from '../access/audit.ts';
 import { authenticate } from '../access/authenticate.ts';
 import { actingCaller } from '../access/impersonate.ts';
-import { badRequest } from '../machinery/errors.ts';
+import { badRequest, printGroupResource } from '../machinery/errors.ts';
 import type { Caller } from '../machinery/strategy.ts';
 import { isProxied } from '../proxying/proxy-path.ts';
 import type { ServerParts } from '../server-parts.ts';
@@ -13,6 +13,7 @@ import type { ApiReply, ApiRequest } from './api-request.ts';
 import { createHttpFront, type HttpFront } from './http-server.ts';
 import { InFlight } from './in-flight.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { errorReply, sendReply } from './send-reply.ts';
 
@@ -39,10 +40,11 @@ class ApiFront {
   readonly #parts: ServerParts;
   readonly #routes: Routes;
   readonly #inFlight = new InFlight();
+  readonly #metrics = new RequestMetrics();
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
-    this.#routes = createRoutes(parts);
+    this.#routes = createRoutes(parts, () => this.#printMetrics());
   }
 
   async handle(raw: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
@@ -57,6 +59,7 @@ class ApiFront {
     socket.on('error', () => socket.destroy());
     const { reply, warnings } = await this.#answer(raw, NO_BODY, audited);
     if (reply.type === 'upgrade') {
+      this.#count(audited, 101);
       const { audit, machinery } = this.#parts;
       audit?.(auditEvent(audited, raw, { statusCode: 101 }, machinery.clock));
       reply.take(socket, head);
@@ -69,6 +72,22 @@ class ApiFront {
     this.#send(raw, response, { reply, warnings }, audited);
   }
 
+  #printMetrics(): string {
+    const { store, registry } = this.#parts.machinery;
+    const counts = registry
+      .all()
+      .map(({ type, stored }) => [printGroupResource(type), store.count(stored.prefix)] as const);
+    return this.#metrics.print({ inFlight: this.#inFlight.count, objects: new Map(counts) });
+  }
+
+  // Only what is served has labels of its own.
+  #count(audited: AuditedRequest, code: number): void {
+    const { clock, registry } = this.#parts.machinery;
+    const { info, receivedAt } = audited;
+    const isKnown = info?.type !== 'resource' || registry.find(info.group, info.version, info.resource) !== undefined;
+    this.#metrics.record(isKnown ? info : undefined, code, clock.now() - receivedAt);
+  }
+
   #receive(): Audited {
     const receivedAt = this.#parts.machinery.clock.now();
     return { id: crypto.randomUUID(), receivedAt, info: undefined, caller: undefined, impersonated: undefined };
@@ -76,6 +95,9 @@ class ApiFront {
 
   #send(raw: IncomingMessage, response: ServerResponse, { reply, warnings }: Answered, audited: AuditedRequest): void {
     const { audit, machinery } = this.#parts;
+    // Of a stream the status is known when it is over.
+    if (reply.type === 'stream') response.once('close', () => this.#count(audited, response.statusCode));
+    else this.#count(audited, reply.type === 'body' ? reply.status : 200);
     if (audit) response.once('close', () => audit(auditEvent(audited, raw, response, machinery.clock)));
     if (!response.headersSent) response.setHeader('audit-id', audited.id);
     sendReply(response, reply, { warnings, onError: this.#parts.onError });

@@ -30,14 +30,14 @@ export type Routes = (info: RequestInfo, request: ApiRequest) => Promise<ApiRepl
 type PathHandler = (info: PathRequestInfo, request: ApiRequest) => ApiReply | undefined;
 
 /** Everything that the server answers. */
-export function createRoutes(parts: ServerParts): Routes {
+export function createRoutes(parts: ServerParts, printMetrics: () => string): Routes {
   const { machinery } = parts;
   const dispatch: DispatchOptions = {
     machinery,
     subresources: subresourceHandlers(parts),
     virtual: { ...reviewHandlers(parts), '/v1/bindings': bindingsHandler(machinery) },
   };
-  const paths = pathHandlers(parts);
+  const paths = pathHandlers(parts, printMetrics);
   return async (info, request) => {
     if (info.type === 'resource') return dispatchResource(dispatch, info, request);
     if (info.verb !== 'get' && info.verb !== 'head') throw methodNotAllowed();
@@ -81,10 +81,14 @@ function subresourceHandlers({ kubelet, proxy, tokens, custom }: ServerParts): S
   };
 }
 
-function pathHandlers({ machinery, gitVersion, checks, tokens }: ServerParts): readonly PathHandler[] {
+function pathHandlers(
+  { machinery, gitVersion, checks, tokens }: ServerParts,
+  printMetrics: () => string,
+): readonly PathHandler[] {
   const discovery = new Discovery(machinery, () => '127.0.0.1:6443');
   const openApi = createOpenApi(machinery, discovery);
   const fixed: Readonly<Record<string, () => ApiReply>> = {
+    '/metrics': () => metricsReply(printMetrics()),
     '/version': () => valueReply(200, versionInfo(gitVersion)),
     '/.well-known/openid-configuration': () => valueReply(200, issuerConfiguration(tokens.issuer)),
     '/openid/v1/jwks': () => valueReply(200, jsonWebKeySet(tokens.key)),
@@ -96,6 +100,11 @@ function pathHandlers({ machinery, gitVersion, checks, tokens }: ServerParts): r
     (_info, request) => discovery.reply(request),
     (_info, request) => openApi(request),
   ];
+}
+
+function metricsReply(text: string): ApiReply {
+  const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
+  return { type: 'body', status: 200, headers, parts: [Buffer.from(text)] };
 }
 
 function issuerConfiguration(issuer: string): object {
@@ -121,6 +130,7 @@ function rootPaths(discovery: Discovery): string[] {
     '/apis',
     '/healthz',
     '/livez',
+    '/metrics',
     '/openapi/v2',
     '/openapi/v3',
     '/openid/v1/jwks',
