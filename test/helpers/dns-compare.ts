@@ -47,7 +47,13 @@ async function ask({ packet }: ComparedQuery, port: number): Promise<ComparableR
 }
 
 function print(reply: ComparableReply | undefined, { cached, except = [] }: CompareOptions): string {
-  const compared = reply && Object.entries(reply).filter(([field]) => !except.includes(field as keyof ComparableReply));
+  const one = cached && reply ? withoutCase(reply) : reply;
+  const compared = one && Object.entries(one).filter(([field]) => !except.includes(field as keyof ComparableReply));
   const text = compared === undefined ? 'nothing' : JSON.stringify(Object.fromEntries(compared));
   return cached ? text.toLowerCase().replaceAll(/("ttl.?":)\d+|("aa":)\w+/g, '$1$2 0') : text;
+}
+
+// In the order of names whose case does not matter.
+function withoutCase(reply: ComparableReply): ComparableReply {
+  return { ...reply, sections: reply.sections.map((records) => records.map((text) => text.toLowerCase()).sort()) };
 }

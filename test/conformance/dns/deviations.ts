@@ -25,6 +25,11 @@ const deviations: Readonly<Record<string, Deviation>> = {
     plugin: 'rewrite continue name',
     field: 'question',
   },
+  'question after autopath': {
+    why: 'Where nothing is found, CoreDNS sends back the question in the case of its search path, which clients that vary case drop. The question here is the one asked.',
+    plugin: 'autopath',
+    field: 'question',
+  },
   'EDNS of clients without': {
     why: 'rewrite edns0 of CoreDNS brings its OPT record into replies to queries without one (against RFC 6891, section 7).',
     plugin: 'rewrite edns0',
