@@ -43,6 +43,7 @@ export class TransportLab implements AsyncDisposable {
   readonly errors: unknown[] = [];
   readonly #host: string;
   readonly #stack = new AsyncDisposableStack();
+  readonly #sockets = new Set<Socket>();
   #listeners = 0;
 
   constructor(
@@ -85,7 +86,7 @@ export class TransportLab implements AsyncDisposable {
     const fd = listenTcp(this.netns, { host: this.#host, port: 0, backlog: 1024 });
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => {});
-      this.#stack.defer(() => void socket.destroy());
+      this.#keep(socket);
       serve(socket);
     });
     const target = this.#target(localPort(fd));
@@ -124,8 +125,7 @@ export class TransportLab implements AsyncDisposable {
   connect({ host, port }: ListenAddress): Socket {
     const socket = connectTcp(this.netns, { host, port });
     socket.allowHalfOpen = true;
-    this.#stack.defer(() => void socket.destroy());
-    return socket;
+    return this.#keep(socket);
   }
 
   /** An address at which nobody listens. */
@@ -136,7 +136,13 @@ export class TransportLab implements AsyncDisposable {
     return target;
   }
 
+  #keep(socket: Socket): Socket {
+    this.#sockets.add(socket);
+    return socket.on('close', () => this.#sockets.delete(socket));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
     await this.#stack.disposeAsync();
   }
 
