@@ -65,6 +65,8 @@ spec: {containers: [{name: shell, image: busybox}]}
 const manifest = file('objects.yaml');
 writeFileSync(manifest, objects);
 const small = ['--nodes', '1'] as const;
+// Several clusters each, on machines that may be slow.
+const LONG = { timeout: 240_000 };
 
 afterEach(() => {
   for (const name of existsSync(join(root, 'clusters')) ? readdirSync(join(root, 'clusters')) : [])
@@ -86,29 +88,33 @@ const uidOf = async (name: string): Promise<string | undefined> =>
   (await cluster(name).get<ConfigMap>('configmaps', 'kept', 'default')).metadata?.uid;
 
 describe('a cluster that is kept', () => {
-  it('goes on after kill -9 with its objects, its pods in new processes, and kubeconfigs that are still good', async () => {
-    succeed('up', '--name', 'a', ...small, '--apply', manifest);
-    const [uid, service] = [await uidOf('a'), await cluster('a').get<Service>('services', 'web', 'default')];
-    const authority = (): string =>
-      /certificate-authority-data: *(\S+)/.exec(readFileSync(cluster('a').kubeconfig, 'utf8'))?.[1] ?? '';
-    const before = authority();
-    await kill('a');
-    expect(towtank('status', '--name', 'a')).toMatchObject({
-      exitCode: 2,
-      stderr: expect.stringContaining('are kept'),
-    });
-    expect(succeed('up', '--name', 'a')).toContain('is up again: 1 nodes');
-    await expectWhole('a', uid);
-    expect((await cluster('a').get<Service>('services', 'web', 'default')).spec?.clusterIP).toBe(
-      service.spec?.clusterIP,
-    );
-    const pod = await cluster('a').get<Pod>('pods', 'caller', 'default');
-    expect(pod.status?.containerStatuses?.[0]?.restartCount).toBe(1);
-    expect(authority()).not.toBe('');
-    expect(authority()).toBe(before);
-  });
+  it(
+    'goes on after kill -9 with its objects, its pods in new processes, and kubeconfigs that are still good',
+    LONG,
+    async () => {
+      succeed('up', '--name', 'a', ...small, '--apply', manifest);
+      const [uid, service] = [await uidOf('a'), await cluster('a').get<Service>('services', 'web', 'default')];
+      const authority = (): string =>
+        /certificate-authority-data: *(\S+)/.exec(readFileSync(cluster('a').kubeconfig, 'utf8'))?.[1] ?? '';
+      const before = authority();
+      await kill('a');
+      expect(towtank('status', '--name', 'a')).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('are kept'),
+      });
+      expect(succeed('up', '--name', 'a')).toContain('is up again: 1 nodes');
+      await expectWhole('a', uid);
+      expect((await cluster('a').get<Service>('services', 'web', 'default')).spec?.clusterIP).toBe(
+        service.spec?.clusterIP,
+      );
+      const pod = await cluster('a').get<Pod>('pods', 'caller', 'default');
+      expect(pod.status?.containerStatuses?.[0]?.restartCount).toBe(1);
+      expect(authority()).not.toBe('');
+      expect(authority()).toBe(before);
+    },
+  );
 
-  it('taken down with --keep goes on; with other options it does not; --fresh and down forget it', async () => {
+  it('taken down with --keep goes on; with other options it does not; --fresh and down forget it', LONG, async () => {
     succeed('up', '--name', 'a', ...small, '--apply', manifest);
     const uid = await uidOf('a');
     expect(succeed('down', '--name', 'a', '--keep')).toContain('towtank up goes on with it');
@@ -127,7 +133,7 @@ describe('a cluster that is kept', () => {
     expect(towtank('down', '--name', 'a')).toMatchObject({ exitCode: 2 });
   });
 
-  it('is restored from a snapshot when its file is damaged, and under another name besides', async () => {
+  it('is restored from a snapshot when its file is damaged, and under another name besides', LONG, async () => {
     succeed('up', '--name', 'a', ...small, '--apply', manifest);
     const uid = await uidOf('a');
     expect(succeed('snapshot', 'save', file('a.snapshot'), '--name', 'a')).toMatch(
@@ -149,7 +155,7 @@ describe('a cluster that is kept', () => {
     expect(await uidOf('b')).toBe(uid);
   });
 
-  it('in memory has nothing to keep, and its snapshot can be', async () => {
+  it('in memory has nothing to keep, and its snapshot can be', LONG, async () => {
     succeed('up', '--name', 'm', ...small, '--store', 'memory', '--apply', manifest);
     const uid = await uidOf('m');
     expect(towtank('down', '--name', 'm', '--keep')).toMatchObject({
@@ -167,7 +173,7 @@ describe('a cluster that is kept', () => {
 
 const etcd = findEtcd();
 describe.skipIf(etcd === undefined)(`a cluster on etcd [${NO_ETCD}]`, () => {
-  it('goes on with what etcd holds, is moved to sqlite and back, and survives a restart of etcd', async () => {
+  it('goes on with what etcd holds, is moved to sqlite and back, and survives a restart of etcd', LONG, async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'towtank-etcd-'));
     const first = await EtcdPeer.start(etcd!, { dataDir });
     const config = file('etcd.yaml');
