@@ -69,45 +69,44 @@ export class TcpRelay {
   }
 
   #connect(candidate: Candidate | undefined): void {
-    const { sockets, balancer, clock, limits, counters, onError } = this.#context;
+    const { limits, counters } = this.#context;
     const timeout = limits.connectTimeoutsMs[this.#attempts++];
-    if (candidate === undefined || timeout === undefined || this.#client.destroyed) {
+    const endpoint =
+      candidate === undefined || timeout === undefined || this.#client.destroyed ? undefined : this.#dial(candidate);
+    if (candidate === undefined || timeout === undefined || endpoint === undefined) {
       if (!this.#client.destroyed) counters[COUNTER.unreachable]! += 1;
       this.#candidate = undefined;
       this.#client.resetAndDestroy();
       return;
     }
     this.#candidate = candidate;
-    const startedAt = clock.now();
-    let endpoint: Socket;
-    try {
-      endpoint = sockets.connectTcp({ host: candidate.ip, port: candidate.port });
-    } catch (error) {
-      onError(error);
-      this.#failed.push(candidate);
-      this.#connect(undefined);
-      return;
-    }
-    endpoint.allowHalfOpen = true;
     this.#endpoint = endpoint;
     candidate.active++;
+    endpoint.allowHalfOpen = true;
+    this.#await(endpoint, candidate, timeout);
+  }
+
+  #dial({ ip, port }: Candidate): Socket | undefined {
+    const { sockets, onError } = this.#context;
+    try {
+      return sockets.connectTcp({ host: ip, port });
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+  }
+
+  #await(endpoint: Socket, candidate: Candidate, timeout: number): void {
+    const { clock, counters } = this.#context;
+    const startedAt = clock.now();
     const failed = (): void => {
-      timer[Symbol.dispose]();
       endpoint.destroy();
-      counters[COUNTER.failedAttempts]! += 1;
-      this.#failed.push(candidate);
-      this.#connect(balancer.pickNext(this.#clientAddress.host, this.#failed, clock.now()));
+      this.#attemptFailed(candidate);
     };
-    // Where there is no other endpoint, the same one is waited for longer.
     const timedOut = (): void => {
-      const more = limits.connectTimeoutsMs[this.#attempts];
-      const isLast = balancer.candidates.every((other) => other === candidate || this.#failed.includes(other));
-      if (more === undefined || !isLast) {
-        failed();
-        return;
-      }
-      this.#attempts++;
-      timer = clock.schedule(more, timedOut);
+      const more = this.#moreTime(candidate);
+      if (more === undefined) failed();
+      else timer = clock.schedule(more, timedOut);
     };
     let timer = clock.schedule(timeout, timedOut);
     endpoint.once('error', failed);
@@ -121,6 +120,20 @@ export class TcpRelay {
       observeLatency(counters, (clock.now() - startedAt) / 1000);
       this.#join(endpoint);
     });
+  }
+
+  #attemptFailed(candidate: Candidate): void {
+    const { balancer, clock, counters } = this.#context;
+    counters[COUNTER.failedAttempts]! += 1;
+    this.#failed.push(candidate);
+    this.#connect(balancer.pickNext(this.#clientAddress.host, this.#failed, clock.now()));
+  }
+
+  // Where there is no other endpoint, the same one is waited for longer; undefined where there is, or the last time-out is over.
+  #moreTime(candidate: Candidate): number | undefined {
+    const { balancer, limits } = this.#context;
+    const isLast = balancer.candidates.every((other) => other === candidate || this.#failed.includes(other));
+    return isLast ? limits.connectTimeoutsMs[this.#attempts++] : undefined;
   }
 
   #join(endpoint: Socket): void {
