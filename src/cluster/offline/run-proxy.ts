@@ -30,7 +30,6 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const netns = NetworkNamespace.current();
   const runners = await createHostRunners(netns, settings.mode);
-  const told = untilTold();
   const { nodeName, mode } = settings;
   const client = stack.use(openKubeClient({ ...settings, agent: 'towtank-proxy', onProblem: reportProblems() }));
   const ownership = new RuleOwnership(runners);
@@ -48,7 +47,7 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
       log({ level: 'warning', message: `the API server has no node ${nodeName}: its addresses are not known` });
     giveBackMemory();
   });
-  const signal = await told;
+  const signal = await untilTold();
   log({ level: 'info', message: `ending after ${signal}; the rules stay` });
 }
 
@@ -110,9 +109,17 @@ function requirePrivilege(): void {
   });
 }
 
+const LONG_MS = 2 ** 31 - 1;
+
 function untilTold(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+    // Waiting for a signal, or for an API server that is away, does not keep a process alive.
+    const alive = setInterval(() => {}, LONG_MS);
+    const told = (signal: string): void => {
+      clearInterval(alive);
+      resolve(signal);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => told(signal));
   });
 }
 

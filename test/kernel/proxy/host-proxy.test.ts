@@ -161,3 +161,19 @@ it('the configuration of the reference page is one that runs', async () => {
   expect(await get(lab, 10_249, '/proxyMode')).toEqual({ status: 200, body: 'nftables' });
   expect(await send(lab)).toMatchObject({ kind: 'answered', backend: '10.244.0.2:8080' });
 });
+
+it('an API server that is away at the start is waited for, and the proxy can be ended meanwhile', async () => {
+  const { lab, api, words } = await createHost();
+  await api.goAway();
+  const first = stack.use(startHostProxy(lab.node, words('nftables')));
+  await expect.poll(() => first.log(), { timeout: 40_000 }).toContain('cannot reach the API server');
+  first.program.kill('SIGTERM');
+  expect(await first.program.exited).toEqual({ exitCode: 0, signal: undefined });
+  expect(await findProxyRules(runnersOf(lab))).toEqual([]);
+
+  const second = stack.use(startHostProxy(lab.node, words('nftables')));
+  await expect.poll(() => second.log(), { timeout: 40_000 }).toContain('cannot reach the API server');
+  await api.comeBack();
+  await second.synced;
+  expect(await send(lab)).toMatchObject({ kind: 'answered', backend: '10.244.0.2:8080' });
+});
