@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Clock, Random } from '../../kube/clock.ts';
 import type { DnsNetwork } from '../server/dns-network.ts';
 import { printRcode, Rcode } from '../wire/rcode.ts';
@@ -24,11 +23,13 @@ export interface AskOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly port?: number;
-  /** Milliseconds; default 5000, as resolvers wait. */
+  /** Milliseconds; default 5000. */
   readonly timeout?: number;
 }
 
 const EDNS_SIZE = 1232;
+/** As resolvers wait. */
+const TIMEOUT = 5000;
 const OPT = 41;
 const EDE = 15;
 
@@ -53,10 +54,10 @@ export async function askNameserver(
     return { ...asked, transport, ...readReply(parsed) };
   };
   try {
-    const reply = await inTime(askUdp(server, packet, options), options);
+    const reply = await askUdp(server, packet, options);
     if (reply === undefined) return { ...asked, transport: 'udp', ...failure('TIMEOUT') };
     if ((reply[2]! & 0x02) === 0) return read(reply, 'udp');
-    const whole = await inTime(askTcp(server, packet, options), options);
+    const whole = await askTcp(server, packet, options);
     return whole === undefined ? { ...asked, transport: 'tcp', ...failure('TIMEOUT') } : read(whole, 'tcp');
   } catch (error) {
     return { ...asked, transport: 'udp', ...failure('ERROR'), extendedError: (error as Error).message };
@@ -120,26 +121,39 @@ function failure(outcome: Outcome): Pick<AskedQuestion, 'outcome' | 'records' | 
   return { outcome, records: [], extendedError: undefined };
 }
 
-async function askUdp(server: string, packet: Buffer, { network, port = 53 }: AskOptions): Promise<Buffer> {
+// Undefined when nobody answers in time.
+async function askUdp(
+  server: string,
+  packet: Buffer,
+  { network, clock, port = 53, timeout = TIMEOUT }: AskOptions,
+): Promise<Buffer | undefined> {
   const socket = await network.openUdp(server.includes(':') ? 6 : 4);
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer | undefined>();
+  using _timer = clock.schedule(timeout, () => resolve(undefined));
+  socket.on('error', reject);
+  socket.on('connect', () => socket.send(packet));
+  socket.on('message', (reply: Buffer) => {
+    if (reply[0] === packet[0] && reply[1] === packet[1]) resolve(reply);
+  });
   try {
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    socket.on('error', reject);
-    socket.on('message', (reply: Buffer) => {
-      if (reply[0] === packet[0] && reply[1] === packet[1]) resolve(reply);
-    });
-    const connected = once(socket, 'connect');
     socket.connect(port, server);
-    await connected;
-    socket.send(packet);
     return await promise;
   } finally {
     socket.close();
   }
 }
 
-async function askTcp(server: string, packet: Buffer, { network, port = 53 }: AskOptions): Promise<Buffer> {
+async function askTcp(
+  server: string,
+  packet: Buffer,
+  { network, clock, port = 53, timeout = TIMEOUT }: AskOptions,
+): Promise<Buffer | undefined> {
   const socket = network.connectTcp(server, port);
+  let isLate = false;
+  using _timer = clock.schedule(timeout, () => {
+    isLate = true;
+    socket.destroy();
+  });
   try {
     socket.write(Buffer.concat([Buffer.from([packet.length >> 8, packet.length & 0xff]), packet]));
     let received = Buffer.alloc(0);
@@ -148,13 +162,10 @@ async function askTcp(server: string, packet: Buffer, { network, port = 53 }: As
       if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) break;
     }
     return received.subarray(2);
+  } catch (error) {
+    if (isLate) return undefined;
+    throw error;
   } finally {
     socket.destroy();
   }
-}
-
-async function inTime<T>(work: Promise<T>, { clock, timeout = 5000 }: AskOptions): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  using _timer = clock.schedule(timeout, () => resolve(undefined));
-  return await Promise.race([work, late]);
 }
