@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { dockerSeccompProfile } from './docker-seccomp-profile.ts';
+import { dockerSeccompProfile, podmanSeccompProfile } from './docker-seccomp-profile.ts';
 
 const root = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
 const DEBIAN = 'trixie';
@@ -34,6 +34,7 @@ export interface RunOptions {
 export function reasonAgainstContainers(): string | undefined {
   if (process.getuid?.() !== 0) return 'images are built and containers run as root only';
   const missing = ['podman', 'runc', 'mmdebstrap', 'ip'].filter((name) => !hasProgram(name));
+  if (!existsSync(podmanSeccompProfile)) missing.push(podmanSeccompProfile);
   return missing.length === 0 ? undefined : `without ${missing.join(', ')} (npm test installs them where apt-get can)`;
 }
 

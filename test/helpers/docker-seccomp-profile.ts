@@ -26,9 +26,12 @@ const newNamespaces = 0x7e020000;
 const ENOSYS = 38;
 const EPERM = 1;
 
+/** Podman's default profile, as the package containers-common installs it. */
+export const podmanSeccompProfile = '/usr/share/containers/seccomp.json';
+
 /** Docker's default seccomp profile, made of the one that containers-common installs. */
-export function dockerSeccompProfile(path = '/usr/share/containers/seccomp.json'): Profile {
-  const profile = JSON.parse(readFileSync(path, 'utf8')) as Profile;
+export function dockerSeccompProfile(): Profile {
+  const profile = JSON.parse(readFileSync(podmanSeccompProfile, 'utf8')) as Profile;
   const moved = new Set([...administratorOnly, never]);
   const kept = profile.syscalls
     .map((rule) => ({ ...rule, names: rule.names.filter((name) => !moved.has(name)) }))
