@@ -53,6 +53,12 @@ describe('operations as lines of ip -batch', () => {
     expect(printBatch(operation)).toEqual(lines);
   });
 
+  it('a rule for one user id is one of a range of ids', () => {
+    expect(printBatch({ kind: 'addRule', family: 'ipv4', priority: 1100, table: 50_001, uid: 50_001 })).toEqual([
+      'rule add uidrange 50001-50001 lookup 50001 priority 1100',
+    ]);
+  });
+
   it('forwarding entries are the bridge program’s, rules of IPv6 need ip -6', () => {
     expect(batchProgram({ kind: 'addFdb', link: 'vx0', mac: '00:00:00:00:00:00', destination: '10.0.0.1' })).toBe(
       'bridge',
