@@ -1,5 +1,5 @@
 import { canonicalAddress, type IPAddress, parseAddress, printAddress } from '../../ipam/address.ts';
-import { type CIDR, parseOptionalCIDR, printCIDR } from '../../ipam/cidr.ts';
+import { parseOptionalCIDR } from '../../ipam/cidr.ts';
 import type { FieldCause } from '../schema/contract.ts';
 import { invalid } from './field-errors.ts';
 
@@ -75,14 +75,6 @@ export function addressWarnings(value: string, path: string): string[] {
   return [
     `${path}: IPv6 address ${JSON.stringify(value)} should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`,
   ];
-}
-
-/** The same for blocks. */
-export function blockWarnings(value: string, path: string): string[] {
-  const cidr: CIDR | undefined = parseOptionalCIDR(value);
-  if (cidr?.family !== 'IPv6' || printCIDR(cidr) === value) return [];
-  const canonical = JSON.stringify(printCIDR(cidr));
-  return [`${path}: IPv6 CIDR value ${JSON.stringify(value)} should be in RFC 5952 canonical format (${canonical})`];
 }
 
 /** True when Go's old parser reads the text as an address. */

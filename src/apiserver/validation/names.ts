@@ -8,7 +8,6 @@ const WILDCARD_SUBDOMAIN = `\\*\\.${SUBDOMAIN}`;
 const QUALIFIED = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const LABEL_VALUE = '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?';
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
-const C_IDENTIFIER = '[A-Za-z_][A-Za-z0-9_]*';
 const HTTP_HEADER = '[-A-Za-z0-9]+';
 const whole = (format: string): RegExp => new RegExp(`^(?:${format})$`);
 const [labelRegExp, subdomainRegExp, label1035RegExp, wildcardRegExp, qualifiedRegExp, labelValueRegExp] = [
@@ -19,11 +18,7 @@ const [labelRegExp, subdomainRegExp, label1035RegExp, wildcardRegExp, qualifiedR
   QUALIFIED,
   LABEL_VALUE,
 ].map(whole) as [RegExp, RegExp, RegExp, RegExp, RegExp, RegExp];
-const [configKeyRegExp, cIdentifierRegExp, httpHeaderRegExp] = [CONFIG_KEY, C_IDENTIFIER, HTTP_HEADER].map(whole) as [
-  RegExp,
-  RegExp,
-  RegExp,
-];
+const [configKeyRegExp, httpHeaderRegExp] = [CONFIG_KEY, HTTP_HEADER].map(whole) as [RegExp, RegExp];
 
 const QUALIFIED_MESSAGE =
   "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
@@ -148,20 +143,6 @@ export const portName: TextRule = (value) => {
 export function portNumber(value: number | undefined): readonly string[] {
   return value !== undefined && Number.isInteger(value) && value >= 1 && value <= 65535 ? [] : [rangeMessage(1, 65535)];
 }
-
-/** C identifiers. */
-export const cIdentifier: TextRule = (value) =>
-  cIdentifierRegExp.test(value)
-    ? []
-    : [
-        regexMessage(
-          "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-          C_IDENTIFIER,
-          'my_name',
-          'MY_NAME',
-          'MyName',
-        ),
-      ];
 
 /** Names of HTTP headers. */
 export const httpHeaderName: TextRule = (value) =>

@@ -21,8 +21,8 @@ interface Run {
   readonly credential: CredentialKind;
 }
 
-// Who asks makes a difference to the connection only: with the other credentials the first part of the list is enough.
-const SHORT: ReadonlySet<string> = new Set(['Discovery and server', 'Create and apply']);
+// Who asks makes a difference to the connection only: with the other credentials a few flows are enough.
+const SHORT: ReadonlySet<string> = new Set(['Discovery and server']);
 const runs: readonly Run[] = binaries.flatMap((binary, number) => {
   const { version } = binary;
   const by = (credential: CredentialKind): Run => ({ binary, version, credential });
