@@ -171,6 +171,7 @@ export class EtcdMirror implements AsyncDisposable {
         if (sawAny) delay = RETRY_MS.first;
       } catch (error) {
         if (isFinal(error)) return this.#fail(etcdError(error) as TowtankError);
+        // Tried again below; who asks for something new meanwhile is told by their own requests.
       }
       if (this.#stop.signal.aborted) return;
       await this.#sleep(delay);
@@ -207,6 +208,8 @@ export class EtcdMirror implements AsyncDisposable {
 
   #receive(response: WatchResponse): WatchEnd | undefined {
     const { created, canceled, compactRevision, cancelReason, events, header } = response;
+    // What a restore does is not for watches: they are ended by it.
+    if (this.#paused) return { type: 'lost', error: undefined };
     if (compactRevision > 0) return { type: 'compacted' };
     if (canceled) {
       // What made the watch impossible may be the age of the token.
