@@ -186,11 +186,12 @@ function podNameservers({ spec, plan }: Parts): readonly string[] {
   return replicas > 0 ? plan.clusterDNS : [];
 }
 
-// Networks of this sandbox; there is no way to others.
+// Networks of this sandbox; there is no way to others. In the other tiers the machine's resolv.conf, which a DNS server may
+// forward to, names the Service of the DNS servers themselves.
 function reachableFrom({ spec, plan }: Parts): readonly string[] {
   return [
     ...plan.podCIDRs,
-    ...plan.serviceCIDRs,
+    ...(spec.tier === 'full' ? plan.serviceCIDRs : []),
     ...plan.families.map((family) => spec.config.network.nodeCIDRs[family]),
   ];
 }
