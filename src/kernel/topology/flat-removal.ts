@@ -13,8 +13,9 @@ export const lastPlaceUid = 59_999;
  * there is no error. Throws ERR_NETLINK when the kernel refuses.
  */
 export function removeFlatNetwork(): void {
-  killUsers(firstPlaceUid, lastPlaceUid);
+  // Without its link no flat network was ever here, and whoever has those user ids is a stranger.
   if (!readFileSync('/proc/self/net/dev', 'latin1').includes(`${flatLink}:`)) return;
+  killUsers(firstPlaceUid, lastPlaceUid);
   for (const family of ['-4', '-6']) {
     const rules = ip(family, 'rule', 'show');
     for (const [, priority, table] of rules.matchAll(/^(\d+):.* lookup (\S+)/gm)) {

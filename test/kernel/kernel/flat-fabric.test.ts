@@ -47,6 +47,8 @@ describe.skipIf(!hasUserIds)('a cluster in one network namespace [needs more tha
   beforeAll(async () => {
     // A container has its loopback up; a fresh namespace has not.
     configureNewNamespace();
+    // Other tests of this namespace may have left addresses on it.
+    await runProgram({ command: ['ip', 'address', 'flush', 'dev', 'lo', 'scope', 'global'] });
     before = await state();
     fabric = FlatFabric.create({
       addresses: ['172.18.0.1'],
