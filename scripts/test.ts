@@ -1,6 +1,17 @@
 // Runs every suite and ends with one line over all of them. `npm test -- unit kernel` runs only the suites named.
-import { spawnSync } from 'node:child_process';
-import { accessSync, constants, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SuiteCount } from './count-reporter.ts';
@@ -19,6 +30,11 @@ interface Suite {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
+
+// These wait more than they work, and see nothing of what the others do: they run beside them, and print when they are done.
+const beside = ['conformance', 'rootless-kernel'];
+// Nothing else may change the mounts of this machine while scenarios compare them.
+const alone = ['container'];
 
 const bin = (name: string, folder = root): string => join(folder, 'node_modules/.bin', name);
 // A copy of the checkout has its own Node: an ordinary user cannot start one that lies in the folder of root.
@@ -105,7 +121,6 @@ if (isRoot) {
     TOWTANK_STATE_DIR: '',
     USER: 'nobody',
     PATH: (process.env['PATH'] ?? '').replaceAll(`${root}/`, `${folder}/`),
-    TOWTANK_TEST_SUMMARY: join(home, 'summary'),
   };
   for (const name of ['kernel', 'scenarios'] as const) {
     const command = name === 'kernel' ? sandboxed(vitest(name, folder), false) : vitest(name, folder);
@@ -114,7 +129,7 @@ if (isRoot) {
       what: `${name} as an ordinary user`,
       counts: 'vitest',
       command: [...drop, ...command],
-      env,
+      env: { ...env, TOWTANK_TEST_SUMMARY: join(home, `summary-${name}`) },
       cwd: folder,
     });
   }
@@ -141,21 +156,63 @@ function folderOfOrdinaryUser(): string {
   return copy;
 }
 
-function run(suite: Suite): SuiteCount {
+/** Runs a suite; its output goes to the terminal, or into the file. */
+async function run(suite: Suite, output?: string): Promise<SuiteResult> {
   const started = performance.now();
-  const summary = suite.env?.['TOWTANK_TEST_SUMMARY'] ?? join(scratch, 'summary');
+  const summary = suite.env?.['TOWTANK_TEST_SUMMARY'] ?? join(scratch, `summary-${suite.name}`);
   rmSync(summary, { force: true });
-  process.stdout.write(`\n── ${suite.name}: ${suite.what}\n`);
+  if (output === undefined) process.stdout.write(headOf(suite));
   const [program = '', ...args] = suite.command;
   const env: NodeJS.ProcessEnv = { ...process.env, TOWTANK_TEST_SUMMARY: summary, ...suite.env };
   if (env['TOWTANK_STATE_DIR'] === '') delete env['TOWTANK_STATE_DIR'];
-  const result = spawnSync(program, args, { cwd: suite.cwd ?? root, stdio: 'inherit', env });
+  const file = output === undefined ? undefined : openSync(output, 'w');
+  const stdio: StdioOptions = file === undefined ? 'inherit' : ['ignore', file, file];
+  const child = spawn(program, args, { cwd: suite.cwd ?? root, stdio, env });
+  const [status] = (await once(child, 'close')) as [number | null];
+  if (file !== undefined) closeSync(file);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const count = suite.counts === 'tool' ? toolCount(result.status) : vitestCount(summary, result.status);
-  process.stdout.write(
-    `── ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${skippedIn(count)} skipped in ${seconds} s\n`,
-  );
-  return count;
+  const count = suite.counts === 'tool' ? toolCount(status) : vitestCount(summary, status);
+  const foot = `── ${suite.name}: ${count.passed} passed, ${count.failed} failed, ${skippedIn(count)} skipped in ${seconds} s\n`;
+  if (output === undefined) process.stdout.write(foot);
+  return { suite, count, report: output === undefined ? '' : `${headOf(suite)}${readFileSync(output, 'utf8')}${foot}` };
+}
+
+interface SuiteResult {
+  readonly suite: Suite;
+  readonly count: SuiteCount;
+  /** What is still to be printed of it. */
+  readonly report: string;
+}
+
+function headOf({ name, what }: Suite): string {
+  return `\n── ${name}: ${what}\n`;
+}
+
+async function runAll(chosen: readonly Suite[]): Promise<readonly SuiteResult[]> {
+  const results: SuiteResult[] = [];
+  const tools = chosen.filter(({ name, counts }) => counts === 'tool' || name === 'unit');
+  const last = chosen.filter(({ name }) => alone.includes(name));
+  const others = chosen.filter((suite) => !tools.includes(suite) && !last.includes(suite));
+  for (const suite of tools) results.push(await run(suite));
+  const waiting: SuiteResult[] = [];
+  const print = (): void => {
+    for (const result of waiting.splice(0)) {
+      process.stdout.write(result.report);
+      results.push(result);
+    }
+  };
+  const besides = others.length === 1 ? [] : others.filter(({ name }) => beside.includes(name));
+  const second = (async () => {
+    for (const suite of besides) waiting.push(await run(suite, join(scratch, `output-${suite.name}`)));
+  })();
+  for (const suite of others.filter((one) => !besides.includes(one))) {
+    results.push(await run(suite));
+    print();
+  }
+  await second;
+  print();
+  for (const suite of last) results.push(await run(suite));
+  return results;
 }
 
 function toolCount(status: number | null): SuiteCount {
@@ -191,9 +248,7 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const counts = suites
-  .filter((suite) => wanted.length === 0 || wanted.includes(suite.name))
-  .map((suite) => ({ suite, count: run(suite) }));
+const counts = await runAll(suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name)));
 rmSync(scratch, { recursive: true, force: true });
 
 process.stdout.write('\n');
