@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Cluster, createCluster, type Place } from '../../../src/index.ts';
-import type { Service } from '../../../src/kube/generated/types.ts';
+import type { Pod, Service } from '../../../src/kube/generated/types.ts';
 
 const web = (generation: number): string => `
 apiVersion: apps/v1
@@ -87,7 +87,8 @@ describe.each(['iptables', 'nftables'] as const)('a rolling update in %s mode', 
       const answers = await Promise.all(Array.from({ length: 12 }, () => inside.place.fetch(inside.url)));
       return new Set(answers.map(({ body }) => body));
     };
-    const before = await podNames();
+    const pods = (await cluster.get<Pod>('pods')).filter(({ metadata }) => metadata?.labels?.['app'] === 'web');
+    const before = new Set(pods.map(({ metadata }) => metadata?.name ?? ''));
     const traffic = load(targets);
     // Each takes longer than its pod stays in the Service once new ones are ready.
     const slow = targets.map(({ place, url }) =>
