@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { links } from '../../../src/kernel/netlink/links.ts';
 import type { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { type RunningProgram, startProgram } from '../../../src/kernel/programs.ts';
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.ts';
@@ -63,6 +64,8 @@ class EtcdCluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running.keys()].map((index) => this.kill(index)));
+    // Connections that nobody answers any more keep their namespace alive for minutes, and with it its port on the fabric.
+    for (const { netns } of this.#nodes) links.apply(netns, [{ kind: 'deleteLink', link: 'eth0' }]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
