@@ -274,8 +274,8 @@ describe('without privileges', () => {
 
   claim('the offline commands work, also for an ordinary user', () => {
     const examples = new URL('../../examples', import.meta.url).pathname;
-    const options = ['--user', '1000:1000', '-v', `${examples}:/work:ro`];
-    const { exitCode, stdout } = lab.run(['rules', '-f', '/work/objects.yaml', '--node-name', 'node-1'], {
+    const options = ['--user', '1000:1000', '-v', `${examples}:/data:ro`];
+    const { exitCode, stdout } = lab.run(['rules', '-f', '/data/objects.yaml', '--node-name', 'node-1'], {
       options,
     });
     expect(exitCode).toBe(0);
