@@ -46,6 +46,8 @@ export class EtcdMirror implements AsyncDisposable {
   readonly #fail: (error: TowtankError) => void;
   readonly #stop = new AbortController();
   #clusterId = 0;
+  // What is acknowledged meanwhile comes after what is loaded, or is part of it.
+  #isLoading = false;
   #paused: Promise<void> | undefined;
   #endWatch: ((end: WatchEnd) => void) | undefined;
   #running: Promise<void> | undefined;
@@ -128,16 +130,18 @@ export class EtcdMirror implements AsyncDisposable {
   }
 
   async #load(): Promise<void> {
-    for (;;) {
-      try {
-        const { header, entries } = await this.#loadPages();
-        this.#clusterId = header.clusterId;
-        this.view.reset(header.revision, entries);
-        return this.#reached();
-      } catch (error) {
-        if (!isCompacted(error)) throw etcdError(error);
-      }
+    this.#isLoading = true;
+    try {
+      const { header, entries } = await this.#loadPages();
+      this.#clusterId = header.clusterId;
+      this.view.reset(header.revision, entries);
+    } catch (error) {
+      if (!isCompacted(error)) throw etcdError(error);
+      return await this.#load();
+    } finally {
+      this.#isLoading = false;
     }
+    this.#reached();
   }
 
   async #loadPages(): Promise<{ readonly header: Header; readonly entries: readonly KeyValue[] }> {
@@ -181,8 +185,10 @@ export class EtcdMirror implements AsyncDisposable {
 
   // Behind the same address there may now be another etcd, or the same with older data.
   async #verify(): Promise<void> {
+    // While the question is under way, writes of our own may be acknowledged: the answer need not know them.
+    const { revision } = this.view;
     const { header } = await this.#read({ key: this.#range.key, end: NO_END, limit: 1, keysOnly: true });
-    if (header.clusterId === this.#clusterId && header.revision >= this.view.revision) return;
+    if (header.clusterId === this.#clusterId && header.revision >= revision) return;
     await this.#load();
   }
 
@@ -254,7 +260,7 @@ export class EtcdMirror implements AsyncDisposable {
     for (;;) {
       const revision = view.revision + 1;
       const operations = this.#own.get(revision);
-      if (operations === undefined || this.#paused) return;
+      if (operations === undefined || this.#paused || this.#isLoading) return;
       view.apply(planTransaction(operations, (key) => view.get(key), revision).events);
       this.#own.delete(revision);
       this.#waiters.reached(view.revision);

@@ -200,7 +200,7 @@ describe('deleting a pod', () => {
     expect(await log).toBe('up\nbye\n');
     await lab.untilGone(pod);
     expect(lab.network.nodes[0]!.network.pods.size).toBe(0);
-    expect(lab.events(pod)).toContain('Killing Stopping container main');
+    await lab.untilEvent(pod, 'Killing Stopping container main');
   });
 
   test('kills a program that ignores SIGTERM when the grace period ends', async () => {
