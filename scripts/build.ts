@@ -17,6 +17,14 @@ const bundle = await rolldown({
   platform: 'node',
   // Brings its own binary.
   external: ['koffi'],
+  // The sources are written for Node 24; installed packages run on Node 22 too, which has neither `using` nor disposable stacks.
+  transform: {
+    target: 'node22.19',
+    inject: {
+      AsyncDisposableStack: ['@whatwg-node/disposablestack', 'AsyncDisposableStack'],
+      DisposableStack: ['@whatwg-node/disposablestack', 'DisposableStack'],
+    },
+  },
   logLevel: 'silent',
 });
 rmSync(`${root}/dist`, { recursive: true, force: true });

@@ -21,6 +21,19 @@ for peer in kubectl:kubernetes-client etcd:etcd-server; do
     say "${peer%%:*} cannot be had here: its tests are skipped"
 done
 
+# The oldest Node that package.json names, for the test of the installed package.
+oldest=$(sed -n 's/.*"node": ">=\([0-9.]*\)".*/\1/p' "$root/package.json")
+case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) arch= ;; esac
+if [ -n "$arch" ] && [ ! -x "$peers/usr/bin/node-$oldest" ] && mkdir -p "$peers/usr/bin" 2>/dev/null; then
+  say "fetching Node $oldest for the tests"
+  (
+    cd "$peers" && timeout 120 npm pack --silent "node-linux-$arch@$oldest" &&
+      tar -xzf "node-linux-$arch-$oldest.tgz" package/bin/node && mv package/bin/node "usr/bin/node-$oldest"
+    rm -rf package "node-linux-$arch-$oldest.tgz"
+  ) >/dev/null 2>&1
+  [ -x "$peers/usr/bin/node-$oldest" ] || say "Node $oldest cannot be had here: its test is skipped"
+fi
+
 PATH="$(dirname -- "$node"):$PATH:$peers/usr/bin"
 export PATH
 exec "$node" --disable-warning=ExperimentalWarning "$root/scripts/test.ts" "$@"
