@@ -1,24 +1,20 @@
-import { createServer } from 'node:net';
 import { UserError } from '../errors/towtank-error.ts';
+import { claimName } from '../kernel/claim-name.ts';
 
-// An abstract name: it belongs to the network namespace, and is free again when its owner has ended, however it did.
-const name = '\0towtank';
+/**
+ * Makes this process's cluster the only one of its network namespace, until it ends; false when another one is there. Throws
+ * ERR_SYSCALL when the kernel refuses for another reason.
+ */
+export function claimNetwork(): boolean {
+  return claimName('towtank') !== undefined;
+}
 
-/** Makes this process's cluster the only one of its network namespace. Rejects with ERR_CLUSTER_EXISTS when there is another. */
-export async function claimNetwork(): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const server = createServer((socket) => socket.destroy());
-  server.once('error', reject);
-  server.listen(name, resolve);
-  server.unref();
-  try {
-    await promise;
-  } catch (cause) {
-    throw new UserError({
-      code: 'ERR_CLUSTER_EXISTS',
-      message: 'another cluster uses this network namespace already, and this tier has room for one',
-      hint: 'take it down with: towtank down --all',
-      cause,
-    });
-  }
+/** The same; throws ERR_CLUSTER_EXISTS when there is another. */
+export function requireNetwork(): void {
+  if (claimNetwork()) return;
+  throw new UserError({
+    code: 'ERR_CLUSTER_EXISTS',
+    message: 'another cluster uses this network namespace already, and this tier has room for one',
+    hint: 'take it down with: towtank down --all',
+  });
 }

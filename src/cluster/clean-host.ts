@@ -12,13 +12,7 @@ import type { StartSpec } from './start-spec.ts';
 export async function cleanHost({ tier, config }: StartSpec): Promise<void> {
   if (tier !== 'flat') return restoreResolver();
   // What another cluster has put here is not ours to remove.
-  if (
-    !(await claimNetwork().then(
-      () => true,
-      () => false,
-    ))
-  )
-    return;
+  if (!claimNetwork()) return;
   restoreResolver();
   const { removeFlatNetwork } = await import('../kernel/topology/flat-removal.ts');
   removeFlatNetwork();

@@ -5,7 +5,7 @@ import { flushCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { prepareSandbox } from '../kernel/sandbox.ts';
-import { claimNetwork } from './claim-network.ts';
+import { requireNetwork } from './claim-network.ts';
 import { runCluster } from './compose/run-cluster.ts';
 import { toWire } from './control/frames.ts';
 import type { StartMessage } from './control/protocol.ts';
@@ -22,7 +22,7 @@ async function supervise(spec: StartSpec): Promise<void> {
   const send = (message: StartMessage): void => void launcher.write(`${JSON.stringify(message)}\n`);
   endWithLauncher(launcher, spec);
   try {
-    if (spec.tier === 'flat') await claimNetwork();
+    if (spec.tier === 'flat') requireNetwork();
     const cluster = await runCluster(spec, {
       log,
       onStep: (name) => send({ type: 'step', name, ms: Date.now() - spec.startedAt }),

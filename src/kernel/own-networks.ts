@@ -5,7 +5,7 @@ import { flatLink } from './topology/flat-operations.ts';
 
 /** The networks that this machine is in, as prefixes, and its nameservers, which programs must still reach. */
 export function ownNetworks(resolverFile = '/etc/resolv.conf'): readonly string[] {
-  const links = Object.entries(networkInterfaces()).filter(([name]) => name !== flatLink && name !== 'lo');
+  const links = Object.entries(networkInterfaces()).filter(([name]) => name !== flatLink && !/^lo(:|$)/.test(name));
   const prefixes = links.flatMap(([, addresses = []]) => addresses.flatMap(({ cidr }) => cidr ?? []));
   const servers = readFileSync(resolverFile, 'utf8').matchAll(/^nameserver\s+(\S+)/gm);
   const hosts = [...servers].flatMap(([, address = '']) => {

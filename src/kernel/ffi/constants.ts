@@ -1,5 +1,6 @@
 /** Numbers of the Linux ABI (asm-generic: x64, arm64, riscv64 alike); names as in the C headers. */
 export const AF_UNSPEC = 0;
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_BRIDGE = 7;
 export const AF_INET6 = 10;

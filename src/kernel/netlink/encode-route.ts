@@ -26,6 +26,7 @@ export function encodeAddress(w: MessageWriter, operation: AddressOperation, ind
   w.attribute(rt.IFA_LOCAL, bytes);
   w.attribute(rt.IFA_ADDRESS, bytes);
   w.attributeU32(rt.IFA_FLAGS, flags);
+  if (operation.label !== undefined) w.attribute(rt.IFA_LABEL, Buffer.from(`${operation.label}\0`));
   if (operation.deprecated) writeLifetimes(w, 0);
 }
 

@@ -92,6 +92,7 @@ function printAddress(operation: AddressOperation): string {
   const { kind, address, link } = operation;
   if (kind === 'deleteAddress') return `addr del ${address} dev ${link}`;
   const flags = [
+    option('label', operation.label),
     option('scope', operation.scope),
     isIPv6(address.split('/')[0]!) ? ' nodad' : '',
     operation.noPrefixRoute ? ' noprefixroute' : '',

@@ -71,6 +71,8 @@ export interface AddressOperation {
   readonly scope?: 'global' | 'link' | 'host';
   /** The kernel adds no route to the prefix. */
   readonly noPrefixRoute?: boolean;
+  /** IPv4: a name of its own, which begins with that of the link and a colon: `lo:towtank`. */
+  readonly label?: string;
   /** IPv6: never chosen as a source address. */
   readonly deprecated?: boolean;
 }

@@ -20,6 +20,8 @@ export interface FlatSender {
 
 /** The link that every address of a flat network is on, but for the first node's. */
 export const flatLink = 'towtank0';
+/** By it the first node's IPv4 address on `lo` is known again. */
+export const masqueradeLabel = 'lo:towtank';
 
 const LOCAL_TABLE = 255;
 /** Rules are asked in this order: the places', that of everybody else, and only then the kernel's own table of local addresses. */
@@ -59,6 +61,7 @@ export function buildMasqueradeAddresses(addresses: readonly string[]): LinkOper
     link: 'lo',
     address: hostPrefix(address),
     noPrefixRoute: true,
+    ...(isV6(address) ? {} : { label: masqueradeLabel }),
   }));
 }
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { TowtankError } from '../../errors/towtank-error.ts';
 import { administratorSearchPath, findExecutable } from '../programs/find-executable.ts';
-import { flatLink, rulePriorities } from './flat-operations.ts';
+import { flatLink, masqueradeLabel, rulePriorities } from './flat-operations.ts';
 
 /** User ids of places: below the 65,536 that rootless containers have, above those of people and services. */
 export const firstPlaceUid = 50_000;
@@ -26,7 +26,7 @@ export function removeFlatNetwork(): void {
     if (!/^0:/m.test(rules)) ip(family, 'rule', 'add', 'priority', '0', 'lookup', 'local');
     if (rules.includes(`${rulePriorities.local}:`)) ip(family, 'rule', 'del', 'priority', String(rulePriorities.local));
   }
-  ip('addr', 'flush', 'dev', 'lo', 'scope', 'global');
+  ip('-4', 'addr', 'flush', 'dev', 'lo', 'label', masqueradeLabel);
   ip('link', 'del', flatLink);
 }
 

@@ -49,6 +49,8 @@ describe.skipIf(!hasUserIds)('a cluster in one network namespace [needs more tha
     configureNewNamespace();
     // Other tests of this namespace may have left addresses on it.
     await runProgram({ command: ['ip', 'address', 'flush', 'dev', 'lo', 'scope', 'global'] });
+    // Whatever else is there belongs to somebody.
+    await runProgram({ command: ['ip', 'address', 'add', '192.0.2.7/32', 'dev', 'lo'] });
     before = await state();
     fabric = FlatFabric.create({
       addresses: ['172.18.0.1'],
@@ -122,6 +124,7 @@ describe.skipIf(!hasUserIds)('a cluster in one network namespace [needs more tha
   it('leaves nothing, also where its maker was killed', async () => {
     removeFlatNetwork();
     expect(await state()).toBe(before);
+    expect(before).toContain('192.0.2.7/32');
     removeFlatNetwork();
     expect(await state()).toBe(before);
   });

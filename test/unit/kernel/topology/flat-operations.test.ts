@@ -70,7 +70,9 @@ describe('the flat network as operations', () => {
   });
 
   it('has the first node on lo, where masqueraded packets find their source, and all others on a link', () => {
-    expect(buildMasqueradeAddresses(['172.18.0.2'])).toMatchObject([{ link: 'lo', address: '172.18.0.2/32' }]);
+    expect(buildMasqueradeAddresses(['172.18.0.2'])).toMatchObject([
+      { link: 'lo', address: '172.18.0.2/32', label: 'lo:towtank' },
+    ]);
     expect(buildFlatAddresses(['10.244.1.7'], 'addAddress')).toMatchObject([
       { link: 'towtank0', address: '10.244.1.7/32' },
     ]);
