@@ -14,11 +14,12 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=ca \
     if [ -e /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca npm_config_cafile=/run/secrets/ca; fi \
- && bundler=$(node -p "require('./package-lock.json').packages['node_modules/rolldown'].version") \
+ && locked() { node -p "'$1@' + require('./package-lock.json').packages['node_modules/$1'].version"; } \
+ && bundler=$(locked rolldown) && stacks=$(locked @whatwg-node/disposablestack) \
  && options='--no-audit --no-fund --ignore-scripts --loglevel=error --fetch-retries=2 --fetch-timeout=30000' \
  && npm install --no-save --omit=dev $options \
- && npm install --prefix /bundler --no-save $options "rolldown@$bundler" \
- && ln -s /bundler/node_modules/rolldown node_modules/rolldown
+ && npm install --prefix /bundler --no-save $options "$bundler" "$stacks" \
+ && ln -s /bundler/node_modules/rolldown /bundler/node_modules/@whatwg-node node_modules/
 COPY scripts/build.ts scripts/
 COPY src src
 COPY container container
