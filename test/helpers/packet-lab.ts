@@ -135,6 +135,7 @@ export class PacketLab implements AsyncDisposable {
     links.apply(this.node, [
       { kind: 'addBridge', name: 'eth0', up: true },
       ...hosts(nodeAddresses).map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
+      ...received(family, 'eth0', hosts(nodeAddresses)),
     ]);
     this.#join(this.#pods, only(pods));
     this.#join(this.#backends, only(backends));
@@ -151,7 +152,10 @@ export class PacketLab implements AsyncDisposable {
 
   // A veth between the node and a side: the prefixes are local over there, and everything else goes through the node.
   #join(side: Side, prefixes: readonly string[]): void {
-    const v6 = this.#options.family === 'ipv6';
+    const { family } = this.#options;
+    const v6 = family === 'ipv6';
+    const masked = v6 ? `fd00:64::${side.number}/128` : `100.64.0.${side.number}/32`;
+    const own = prefixes.filter((prefix) => !prefix.endsWith('/0'));
     const nodeMac = side.mac.replace(/^0a/, '0e');
     const gateway = v6 ? 'fe80::1' : '169.254.1.1';
     const peer = v6 ? 'fe80::2' : '169.254.1.2';
@@ -165,11 +169,8 @@ export class PacketLab implements AsyncDisposable {
       },
       { kind: 'setNeighbour', link: side.link, address: peer, mac: side.mac },
       // What the node masquerades gets this address: it is none of those that the node's own packets have.
-      {
-        kind: 'addAddress',
-        link: side.link,
-        address: v6 ? `fd00:64::${side.number}/128` : `100.64.0.${side.number}/32`,
-      },
+      { kind: 'addAddress', link: side.link, address: masked },
+      ...received(family, side.link, [masked]),
       ...prefixes.map(
         (destination): LinkOperation => ({
           kind: 'addRoute',
@@ -184,13 +185,8 @@ export class PacketLab implements AsyncDisposable {
     links.apply(side.netns, [
       { kind: 'setLink', link: 'eth0', up: true },
       { kind: 'setNeighbour', link: 'eth0', address: gateway, mac: nodeMac },
-      ...prefixes
-        .filter((prefix) => !prefix.endsWith('/0'))
-        .map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
-      // An IPv6 address receives in the kernel's own time; this route makes it so at once.
-      ...prefixes
-        .filter((prefix) => v6 && !prefix.endsWith('/0'))
-        .map((destination): LinkOperation => ({ kind: 'replaceRoute', destination, link: 'eth0', type: 'local' })),
+      ...own.map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
+      ...received(family, 'eth0', own),
       { kind: 'addRoute', destination: v6 ? '::/0' : '0.0.0.0/0', gateway, link: 'eth0', onLink: true },
     ]);
     awaitCarrier(this.node, side.link);
@@ -221,6 +217,12 @@ export class PacketLab implements AsyncDisposable {
     await new Promise<void>((resolve) => udp.bind({ fd: bindUdp(netns, { host: ip, port }) }, resolve));
     this.#servers.push({ [Symbol.dispose]: () => void udp.close() });
   }
+}
+
+// An IPv6 address receives in the kernel's own time, and is nobody's until then; these routes make it the host's at once.
+function received(family: 'ipv4' | 'ipv6', link: string, addresses: readonly string[]): readonly LinkOperation[] {
+  if (family === 'ipv4') return [];
+  return addresses.map((destination) => ({ kind: 'replaceRoute', destination, link, type: 'local' }));
 }
 
 function splitBackend(backend: string): { readonly ip: string; readonly port: number } {
