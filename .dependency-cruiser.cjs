@@ -44,6 +44,14 @@ module.exports = {
       to: { path: '^src/', pathNot: only(['cli', 'errors', 'kube', 'cluster', 'trace', 'ui']) },
     },
     {
+      name: 'http-without-its-exports',
+      comment:
+        'an import of values asks node:http for all of its exports, a whole fetch among them: 13 MB; write process.getBuiltinModule',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '(^node:|^)http$', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'programs-only-in-kernel',
       comment: 'only src/kernel starts programs',
       severity: 'error',

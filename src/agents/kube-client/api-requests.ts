@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from 'node:http';
 import type { Clock } from '../../kube/clock.ts';
 import { ApiCredentials, type ApiCredentialsOptions, type CurrentCredential } from './api-credentials.ts';
 import { statusError, unreachable } from './api-errors.ts';
@@ -96,7 +95,9 @@ export class ApiRequests implements Disposable {
     if (this.#closed) throw unreachable(connection.server, new Error('this client was closed'));
     const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const secure = connection.server.startsWith('https:');
-    const sent = (secure ? httpsRequest : httpRequest)(`${connection.server}${path}`, {
+    // TLS is six megabytes that a connection without it does not need.
+    const protocol = secure ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
+    const sent = protocol.request(`${connection.server}${path}`, {
       method,
       agent: this.#agentFor(use, secure),
       ...(signal && { signal }),
@@ -127,14 +128,14 @@ export class ApiRequests implements Disposable {
     if (this.#agent?.made === made) return this.#agent.agent;
     const { insecureSkipTlsVerify, tlsServerName } = this.#options.connection;
     const kept = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, noDelay: true };
-    const agent = secure
-      ? new HttpsAgent({
+    const agent: HttpAgent = secure
+      ? new (process.getBuiltinModule('node:https').Agent)({
           ...kept,
           ...Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)),
           ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
           rejectUnauthorized: !insecureSkipTlsVerify,
         })
-      : new HttpAgent(kept);
+      : new (process.getBuiltinModule('node:http').Agent)(kept);
     this.#agent = { agent, made };
     return agent;
   }

@@ -1,4 +1,4 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { attributesOf, forbiddenTo } from '../access/attributes.ts';
@@ -16,6 +16,8 @@ import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { errorReply, sendReply } from './send-reply.ts';
+
+const http = process.getBuiltinModule('node:http');
 
 const NO_BODY = Buffer.alloc(0);
 
@@ -65,7 +67,7 @@ class ApiFront {
       reply.take(socket, head);
       return;
     }
-    const response = new ServerResponse(raw);
+    const response = new http.ServerResponse(raw);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     response.on('finish', () => socket.end());

@@ -1,15 +1,11 @@
-import {
-  createServer as createPlainServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import fastify from 'fastify';
 import { ApiStatusError } from '../../kube/status.ts';
 import { errorReply, type SendOptions, sendReply } from './send-reply.ts';
+
+const { createServer: createPlainServer } = process.getBuiltinModule('node:http');
 
 /** Keys of one listener, in PEM. */
 export interface TlsOptions {

@@ -1,4 +1,4 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { type Duplex, pipeline, type Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
@@ -12,6 +12,8 @@ import { splitProxyPath } from './proxy-path.ts';
 import { findProxyTarget, type ProxyTarget } from './proxy-target.ts';
 import { rewriteHtml } from './rewrite-html.ts';
 import { type RewriteFacts, rewriteUrl } from './rewrite-url.ts';
+
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface ProxyParts {
   readonly proxy: NodeProxy | undefined;

@@ -1,9 +1,10 @@
-import { request as httpRequest } from 'node:http';
 import { isIP } from 'node:net';
 import { UserError } from '../../errors/towtank-error.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { connectTcp } from '../../kernel/sockets.ts';
 import type { FetchRequest, FetchResponse } from '../control/protocol.ts';
+
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** A place that requests are made from. */
 export interface Vantage {

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { UserError } from '../../errors/towtank-error.ts';
 import { encodeFrame, FrameDecoder, fromWire } from './frames.ts';
 import { CHANNEL, type ExecRequest, type ExecResult, type WireError } from './protocol.ts';
+
+const { request } = process.getBuiltinModule('node:http');
 
 /** The streams that an exec joins to the caller; an absent one is discarded. */
 export interface ExecStreams {

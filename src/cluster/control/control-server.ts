@@ -1,11 +1,13 @@
 import { rmSync } from 'node:fs';
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ExecOptions, TerminalSize } from '../../kube/kubelet-connection.ts';
 import { encodeFrame, FrameDecoder, toWire } from './frames.ts';
 import { CHANNEL, type ExecRequest, type ExecResult } from './protocol.ts';
+
+const { createServer: createHttpServer } = process.getBuiltinModule('node:http');
 
 /** What the control socket offers: JSON calls by path, and exec with streams. */
 export interface ControlHandlers {

@@ -3,7 +3,6 @@ import { type ServeDnsOptions, serveDns } from '../../dns/serve-dns.ts';
 import { type DnsLog, printLogLine } from '../../dns/server/dns-log.ts';
 import { systemClock } from '../compose/system-clock.ts';
 import { giveBackMemory } from './give-back-memory.ts';
-import { openKubeClient } from './open-kube-client.ts';
 
 export interface ServeDnsHereOptions {
   /** A file of objects, or else an API server. */
@@ -28,7 +27,7 @@ export async function serveDnsHere(options: ServeDnsHereOptions): Promise<void> 
   const { corefile, address, port, clusterDomain } = options;
   const server = stack.use(
     await serveDns({
-      ...{ source: openSource(options, stack), corefile, listen: { address, port }, clusterDomain },
+      ...{ source: await openSource(options, stack), corefile, listen: { address, port }, clusterDomain },
       ...{ clock: systemClock, random: Math.random, log },
     }),
   );
@@ -39,11 +38,12 @@ export async function serveDnsHere(options: ServeDnsHereOptions): Promise<void> 
   await Promise.race([stopped, server.failed]);
 }
 
-function openSource(
+async function openSource(
   { file, kubeconfig = '', context }: ServeDnsHereOptions,
   stack: AsyncDisposableStack,
-): ServeDnsOptions['source'] {
+): Promise<ServeDnsOptions['source']> {
   if (file !== undefined) return { file };
+  const { openKubeClient } = await import('./open-kube-client.ts');
   const onProblem = (error: unknown): void => log('warning', (error as Error).message);
   return { client: stack.use(openKubeClient({ kubeconfig, context, agent: 'towtank-dns', onProblem })) };
 }

@@ -1,7 +1,9 @@
-import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HTTPGetAction } from '../../kube/generated/types.ts';
 import { dialError, joinHostPort, type ProbeOutcome } from './probe-outcome.ts';
+
+const { request: requestHttp } = process.getBuiltinModule('node:http');
 
 /** Opens a connection from where the probe is sent (the node). */
 export type Dial = (host: string, port: number) => Socket;

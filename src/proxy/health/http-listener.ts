@@ -1,4 +1,6 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** Opens a listening TCP socket in the node's network namespace and gives its descriptor. Throws when the port is taken. */
 export type Listen = (address: { readonly host: string; readonly port: number }) => number;

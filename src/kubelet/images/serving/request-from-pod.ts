@@ -1,8 +1,9 @@
-import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { connectTcp } from '../../../kernel/sockets.ts';
 import { joinHostPort } from '../../probe/probe-outcome.ts';
 import type { BuiltinContext } from '../builtin-image.ts';
+
+const { request } = process.getBuiltinModule('node:http');
 
 export interface PodRequest {
   readonly host: string;

@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { BuiltinContext } from '../builtin-image.ts';
 import { type ListenAddress, serveTcp } from './listen.ts';
+
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** A request as built-in programs see it. */
 export interface HttpRequest {
