@@ -231,3 +231,16 @@ describe.each(implementations)('links by %s', (_, links) => {
     expect(show(node, '-o', '-4', 'addr', 'show', 'dev', 'lo').match(/10\.9\./g)).toHaveLength(300);
   });
 });
+
+it('a veth is made with the one queue that it keeps, so that the kernel has none to take away', async () => {
+  await using node = NetworkNamespace.create('node');
+  await using pod = NetworkNamespace.create('pod');
+  rtnetlinkLinks.apply(node, [{ kind: 'addVeth', name: 'veth1', peer: { name: 'eth0', netns: pod } }]);
+  for (const [netns, link] of [
+    [node, 'veth1'],
+    [pod, 'eth0'],
+  ] as const) {
+    const { stdout } = netns.run(() => spawnSync('ip', ['-d', 'link', 'show', link], { encoding: 'utf8' }));
+    expect(stdout).toContain('numtxqueues 1 numrxqueues 1');
+  }
+});
