@@ -3,6 +3,7 @@ import type { ApiServerOptions } from './api-server-options.ts';
 import { buildResources } from './kinds/build-resources.ts';
 import { kindRows } from './kinds/kind-table.ts';
 import { LeasePool } from './machinery/lease-pool.ts';
+import { ListSegments } from './machinery/list-segments.ts';
 import { createReader, type Machinery } from './machinery/machinery.ts';
 import { ResourceRegistry } from './machinery/resource-registry.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -35,5 +36,6 @@ export function createMachinery(
     random,
     reader: createReader(store),
     leases: new LeasePool(store, clock),
+    segments: new ListSegments(),
   };
 }

@@ -75,6 +75,10 @@ class Version implements KeyValue {
     return this.#operation.value!;
   }
 
+  get isEncoded(): boolean {
+    return this.#operation.isEncoded ?? true;
+  }
+
   get lease(): string | undefined {
     return this.#operation.lease;
   }

@@ -11,6 +11,8 @@ export interface KeyValue {
    * first asked for.
    */
   readonly value: Buffer;
+  /** False while nobody has asked for `value` and it is still to be made of `decoded`. */
+  readonly isEncoded?: boolean | undefined;
   /** Revision of the write that made the key (again). */
   readonly createRevision: number;
   /** Revision of the write that made this version. */
@@ -40,6 +42,8 @@ export interface WriteOperation {
    * they are first asked for: an engine that keeps nothing on disk then never asks.
    */
   readonly value: Buffer | undefined;
+  /** False while `value` has not been asked for; absent where it is there from the start. */
+  readonly isEncoded?: boolean | undefined;
   /** modRevision that the key must have, 0 for a key that must not exist, undefined to write in any case. */
   readonly expect?: number | undefined;
   readonly lease?: string | undefined;

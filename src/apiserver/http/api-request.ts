@@ -29,6 +29,8 @@ export interface BodyReply {
 export interface ChunkedReply {
   readonly type: 'chunks';
   readonly chunks: Iterator<Buffer>;
+  /** Bytes of all pieces, where that is known beforehand: they need no frames of HTTP then. */
+  readonly length?: number | undefined;
 }
 
 /** An answer that its maker writes itself, after the headers that all answers have. */

@@ -2,7 +2,7 @@ import { apiVersionOf } from '../../kube/resources.ts';
 import { ApiStatusError } from '../../kube/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { notFound } from '../machinery/errors.ts';
-import { listObjects, parseResourceVersion, tooLarge } from '../machinery/list-objects.ts';
+import { type ListRequest, listObjects, parseResourceVersion, tooLarge } from '../machinery/list-objects.ts';
 import type { Machinery } from '../machinery/machinery.ts';
 import { objectKey } from '../machinery/object-keys.ts';
 import type { ServedResource } from '../machinery/served-resource.ts';
@@ -100,21 +100,13 @@ export async function listCollection(
 ): Promise<ApiReply> {
   const media = acceptedMedia(request);
   const { query } = request;
-  const limit = query.get('limit');
-  const { entries, revision, ...more } = await listObjects(machinery, {
-    resource,
-    namespace: resource.type.namespaced ? info.namespace : undefined,
-    labelSelector: query.get('labelSelector') ?? undefined,
-    fieldSelector: query.get('fieldSelector') ?? undefined,
-    limit: limit === null ? 0 : Math.max(0, readInteger(limit)),
-    continue: query.get('continue') ?? undefined,
-    resourceVersion: query.get('resourceVersion') ?? undefined,
-    resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
-  });
+  const asked = readListRequest(resource, info, query);
+  const { entries, revision, ...more } = await listObjects(machinery, asked);
   const metadata = { resourceVersion: String(revision), ...more };
   if (media.representation === 'object') {
     const head = { kind: `${resource.type.kind}List`, apiVersion: apiVersionOf(resource.type), metadata };
-    return listReply(head, entries, resource);
+    const whole = isWhole(asked) ? { of: asked, segments: machinery.segments } : undefined;
+    return listReply(head, { entries, resource }, whole);
   }
   const rows = entries.map((entry) => rowOf(entry, resource));
   if (media.representation === 'partial') {
@@ -130,6 +122,25 @@ export async function listCollection(
     metadata,
   };
   return valueReply(200, printTable(resource.columns, rows, options));
+}
+
+function readListRequest(resource: ServedResource, info: ResourceRequestInfo, query: URLSearchParams): ListRequest {
+  const limit = query.get('limit');
+  return {
+    resource,
+    namespace: resource.type.namespaced ? info.namespace : undefined,
+    labelSelector: query.get('labelSelector') ?? undefined,
+    fieldSelector: query.get('fieldSelector') ?? undefined,
+    limit: limit === null ? 0 : Math.max(0, readInteger(limit)),
+    continue: query.get('continue') ?? undefined,
+    resourceVersion: query.get('resourceVersion') ?? undefined,
+    resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
+  };
+}
+
+// Everything as it is now: what every informer asks for.
+function isWhole({ labelSelector, fieldSelector, limit, continue: token, resourceVersionMatch }: ListRequest): boolean {
+  return !labelSelector && !fieldSelector && !limit && !token && resourceVersionMatch !== 'Exact';
 }
 
 /** What `includeObject` asks for; the default is Metadata. */

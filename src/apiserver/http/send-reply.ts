@@ -54,7 +54,8 @@ export function sendReply(response: ServerResponse, reply: ApiReply, { warnings,
 
 type OnError = SendOptions['onError'];
 
-function sendChunks(response: ServerResponse, { chunks }: ChunkedReply, onError: OnError): void {
+function sendChunks(response: ServerResponse, { chunks, length }: ChunkedReply, onError: OnError): void {
+  if (length !== undefined) response.setHeader('content-length', length);
   response.writeHead(200, { 'content-type': 'application/json' });
   writeChunks(response, chunks, onError);
 }

@@ -41,6 +41,9 @@ function objectWrite(
   return {
     ...facts,
     decoded: object,
+    get isEncoded(): boolean {
+      return bytes !== undefined;
+    },
     get value(): Buffer {
       bytes ??= encodeObject(object, type);
       return bytes;

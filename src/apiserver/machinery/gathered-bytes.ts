@@ -26,6 +26,12 @@ export class GatheredBytes {
     this.#length += this.#buffer.write(text, this.#length, 'latin1');
   }
 
+  /** Any characters. */
+  appendUtf8(text: string): void {
+    this.#reserve(Buffer.byteLength(text));
+    this.#length += this.#buffer.write(text, this.#length);
+  }
+
   /** What was gathered; nothing of it is left here. */
   take(): Buffer {
     const taken = this.#buffer.subarray(0, this.#length);

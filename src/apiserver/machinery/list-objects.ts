@@ -57,6 +57,7 @@ function collect({ store }: Machinery, request: ListRequest, matcher: Matcher, f
       store.range(prefix, { limit: limit === 0 ? 0 : pageSize(limit, matcher), after, atRevision }),
     );
     atRevision = page.revision;
+    if (matcher.all && limit === 0) return { entries: page.items, revision: page.revision };
     for (let i = 0; i < page.items.length; i++) {
       const entry = page.items[i]!;
       if (!matcher.all && !matcher.matches(storedObject(entry))) continue;

@@ -11,6 +11,7 @@ import type {
 } from '../patch/contract.ts';
 import type { SchemaRegistry } from '../schema/contract.ts';
 import type { LeasePool } from './lease-pool.ts';
+import type { ListSegments } from './list-segments.ts';
 import { listPrefix, objectKey, prefixOf } from './object-keys.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { storedObject } from './stored-object.ts';
@@ -35,6 +36,7 @@ export interface Machinery {
   readonly random: Random;
   readonly reader: ObjectReader;
   readonly leases: LeasePool;
+  readonly segments: ListSegments;
 }
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';

@@ -51,6 +51,11 @@ function decode(entry: KeyValue): StoredObject {
   return made;
 }
 
+// The stored object, without leaving it to be kept for as long as the entry.
+function passingObject({ decoded, modRevision }: KeyValue): KubeObject {
+  return decoded instanceof StoredObject ? decoded.object : withResourceVersion(decoded as KubeObject, modRevision);
+}
+
 /** Bytes for the store: kind, apiVersion and metadata come first, so that a resourceVersion can be spliced in. */
 export function encodeObject(object: KubeObject, type: ResourceType): Buffer {
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object;
@@ -63,10 +68,17 @@ export interface ByteSink {
   append(bytes: Buffer, from: number, to: number): void;
   /** Characters up to 255. */
   appendText(text: string): void;
+  /** Any characters. */
+  appendUtf8(text: string): void;
 }
 
 /** Writes the object's JSON as this resource serves it, from the stored bytes where these are of its version. */
 export function writeWire(sink: ByteSink, entry: KeyValue, resource: ServedResource): void {
+  if (entry.isEncoded === false && resource.conversion === undefined) {
+    // Bytes of its own would only be copied from here on.
+    sink.appendUtf8(JSON.stringify(passingObject(entry)));
+    return;
+  }
   const { value } = entry;
   const at = resource.conversion === undefined ? spliceOffset(value, resource.type) : -1;
   if (at === -1) {

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import { type ListIdentity, ListSegments } from '../../../../src/apiserver/machinery/list-segments.ts';
+import type { ServedResource } from '../../../../src/apiserver/machinery/served-resource.ts';
+import { encodeObject } from '../../../../src/apiserver/machinery/stored-object.ts';
+import { resources } from '../../../../src/kube/resources.ts';
+import type { KeyValue } from '../../../../src/store/store.ts';
+import { seededRandom } from '../../../helpers/seeded-random.ts';
+
+const type = resources.configMaps;
+const served = (): ServedResource => ({ type, conversion: undefined }) as unknown as ServedResource;
+const all: ListIdentity = { resource: served(), namespace: undefined };
+
+/** About a kilobyte. */
+function entryOf(name: string, modRevision: number): KeyValue {
+  const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name }, data: { text: 'ä'.repeat(500) } };
+  const key = `/registry/core/configmaps/default/${name}`;
+  return {
+    key,
+    value: encodeObject(object, type),
+    createRevision: 1,
+    modRevision,
+    lease: undefined,
+    decoded: undefined,
+  };
+}
+
+const entriesOf = (count: number): KeyValue[] =>
+  Array.from({ length: count }, (_, i) => entryOf(`c-${String(i).padStart(6, '0')}`, i + 2));
+
+interface Item {
+  readonly metadata: { readonly name: string; readonly resourceVersion: string };
+}
+const read = (pieces: readonly Buffer[]): Item[] =>
+  JSON.parse(`[${Buffer.concat(pieces).subarray(1).toString()}]`) as Item[];
+const versions = (items: readonly Item[]): string[] =>
+  items.map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion}`);
+const expected = (entries: readonly KeyValue[]): string[] =>
+  entries.map(({ key, modRevision }) => `${key.slice(key.lastIndexOf('/') + 1)} ${modRevision}`);
+
+describe('segments of a list', () => {
+  test('hold every item in order, whatever was changed, added or removed before', () => {
+    const seed = Date.now() % 1_000_000;
+    const random = seededRandom(seed);
+    const segments = new ListSegments();
+    const entries = entriesOf(2000);
+    for (let round = 0; round < 40; round++) {
+      const pieces = [...segments.pieces(all, entries)];
+      expect(versions(read(pieces)), `seed ${seed}`).toEqual(expected(entries));
+      expect(segments.length(all, entries), `seed ${seed}`).toBe(Buffer.concat(pieces).length);
+      for (let change = 0; change < random() * 20; change++) {
+        const at = Math.floor(random() * entries.length);
+        const name = entries[at]!.key.split('/').at(-1)!;
+        const made = entryOf(random() < 0.5 ? name : `${name}-x${round}`, 10_000 + round);
+        if (random() < 0.3) entries.splice(at, 1 + Math.floor(random() * 5));
+        else if (made.key === entries[at]!.key) entries[at] = made;
+        else if (entries[at + 1]?.key !== made.key) entries.splice(at + 1, 0, made);
+      }
+    }
+  });
+
+  test('are the same bytes for the next list, and one change makes one of them again', () => {
+    const segments = new ListSegments();
+    const entries = entriesOf(2000);
+    const first = [...segments.pieces(all, entries)];
+    expect(first.length).toBeGreaterThan(5);
+    expect([...segments.pieces(all, entries)].every((piece, i) => piece === first[i])).toBe(true);
+    entries[1000] = entryOf('c-001000', 5000);
+    expect(segments.length(all, entries)).toBeUndefined();
+    const second = [...segments.pieces(all, entries)];
+    expect(second.filter((piece) => !first.includes(piece))).toHaveLength(1);
+  });
+
+  test('leave no crumbs behind insertions', () => {
+    const segments = new ListSegments();
+    const entries = entriesOf(1000);
+    const before = [...segments.pieces(all, entries)].length;
+    for (let i = 0; i < 300; i++) {
+      entries.splice(i * 3 + 1, 0, entryOf(`${entries[i * 3]!.key.split('/').at(-1)}-x`, 9000 + i));
+      for (const piece of segments.pieces(all, entries)) expect(piece.length).toBeLessThan(300 * 1024);
+    }
+    expect([...segments.pieces(all, entries)].length).toBeLessThan(before * 3);
+  });
+
+  test('of a custom resource that was defined anew are not those of the old one', () => {
+    const segments = new ListSegments();
+    const entries = entriesOf(500);
+    for (const _ of segments.pieces(all, entries));
+    expect(segments.length({ resource: served(), namespace: undefined }, entries)).toBeUndefined();
+    expect(segments.length({ ...all, namespace: 'default' }, entries)).toBeUndefined();
+  });
+
+  test('take no more memory than they may: the list asked for last stays', () => {
+    const segments = new ListSegments(1_500_000);
+    const entries = entriesOf(1000);
+    for (const namespace of ['a', 'b']) for (const _ of segments.pieces({ ...all, namespace }, entries));
+    expect(segments.length({ ...all, namespace: 'a' }, entries)).toBeUndefined();
+    expect(segments.length({ ...all, namespace: 'b' }, entries)).toBe(segments.size);
+    const larger = entriesOf(3000);
+    expect(read([...segments.pieces(all, larger)])).toHaveLength(3000);
+    expect(segments.length(all, larger)).toBeUndefined();
+    expect(segments.size).toBeLessThan(1_500_000);
+  });
+});
