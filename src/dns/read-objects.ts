@@ -3,7 +3,9 @@ import { checkShape, isRecord, withoutNulls } from '../kube/object-shape.ts';
 import type { KubeObject } from '../kube/resources.ts';
 import { SHAPES } from './object-shapes.ts';
 import { splitList } from './split-list.ts';
-import { slimObject } from './zone/slim-object.ts';
+import { PackedObjects } from './zone/packed-objects.ts';
+
+const OPENING_BRACE = 0x7b;
 
 interface Place {
   readonly file: string;
@@ -11,36 +13,36 @@ interface Place {
 }
 
 /**
- * Reads objects as kubectl prints them: YAML of one or many documents, or JSON; Lists are opened, and of each object there
- * is what DNS reads. Rejects with ERR_INVALID_MANIFEST that names file, line of the document, and the field.
+ * Reads objects as kubectl prints them: YAML of one or many documents, or JSON; Lists are opened, and of each object of
+ * a kind that DNS reads there is what it reads. Rejects with ERR_INVALID_MANIFEST that names file, line of the document, and the field.
  */
-export async function readObjects(text: string, file: string): Promise<readonly KubeObject[]> {
-  const objects: KubeObject[] = [];
-  if (readJson(text, { place: { file, line: 1 }, into: objects })) return objects;
-  objects.length = 0;
-  await readYaml(text, { file, into: objects });
-  return objects;
+export async function readObjects(content: Buffer, file: string): Promise<PackedObjects> {
+  const objects = readJson(content, { file, line: 1 });
+  if (objects !== undefined) return objects;
+  const into = new PackedObjects();
+  await readYaml(content.toString(), { file, into });
+  return into;
 }
 
 // As YAML a large list takes a hundred times as long and as much memory. What is no JSON is left to it, errors too.
-function readJson(text: string, where: { readonly place: Place; readonly into: KubeObject[] }): boolean {
-  const list = text.startsWith('{') ? splitList(text) : undefined;
-  if (list === undefined) return false;
+function readJson(content: Buffer, place: Place): PackedObjects | undefined {
+  const list = content[0] === OPENING_BRACE ? splitList(content) : undefined;
+  if (list === undefined) return undefined;
   try {
     const { kind } = JSON.parse(list.rest) as { readonly kind?: unknown };
-    if (typeof kind !== 'string' || !kind.endsWith('List')) return false;
-    const listKind = kind.slice(0, -'List'.length);
-    for (const item of list.items) openList(JSON.parse(item), { ...where, listKind });
-    return true;
+    if (typeof kind !== 'string' || !kind.endsWith('List')) return undefined;
+    const where = { place, into: new PackedObjects(), listKind: kind.slice(0, -'List'.length) };
+    for (const item of list.items) openList(JSON.parse(item), where);
+    return where.into;
   } catch (error) {
-    if (error instanceof SyntaxError) return false;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
 async function readYaml(
   text: string,
-  { file, into }: { readonly file: string; readonly into: KubeObject[] },
+  { file, into }: { readonly file: string; readonly into: PackedObjects },
 ): Promise<void> {
   const { LineCounter, parseAllDocuments } = await import('yaml');
   const lines = new LineCounter();
@@ -55,7 +57,7 @@ async function readYaml(
 
 function openList(
   value: unknown,
-  { place, into, listKind = '' }: { readonly place: Place; readonly into: KubeObject[]; readonly listKind?: string },
+  { place, into, listKind = '' }: { readonly place: Place; readonly into: PackedObjects; readonly listKind?: string },
 ): void {
   if (value === null || value === undefined) return;
   if (!isRecord(value)) throw invalid(place, 'no Kubernetes object');
@@ -73,7 +75,7 @@ function openList(
 
 function keepObject(
   value: Record<string, unknown> & { readonly kind: string },
-  { place, into }: { readonly place: Place; readonly into: KubeObject[] },
+  { place, into }: { readonly place: Place; readonly into: PackedObjects },
 ): void {
   const shape = Object.hasOwn(SHAPES, value.kind) ? SHAPES[value.kind] : undefined;
   if (shape === undefined) return;
@@ -83,7 +85,7 @@ function keepObject(
   if (problem !== undefined) throw invalid(place, `${value.kind} ${name ?? ''}: ${problem}`);
   if (name === undefined) throw invalid(place, `${value.kind} without a name`);
   const placed = value.kind === 'Namespace' ? object : { ...object, metadata: { ...object.metadata, namespace } };
-  into.push(slimObject(placed));
+  into.add(placed);
 }
 
 function invalid({ file, line }: Place, message: string): UserError {

@@ -108,7 +108,7 @@ class FollowedFile implements Disposable {
     const seen = `${mtimeMs} ${size} ${ino}`;
     if (seen === this.#seen) return;
     this.#seen = seen;
-    this.zone.replace(await readObjects(await readFile(this.#path, 'utf8'), this.#path));
+    this.zone.replace(await readObjects(await readFile(this.#path), this.#path));
   }
 
   #watch(): void {

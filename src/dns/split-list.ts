@@ -10,71 +10,73 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 
 /**
- * Finds the items of a list in JSON without reading them: read one by one, what was read of one is gone before the next,
- * where all of a large list at once would be held. Undefined for what is no such list; whether it is JSON is not judged.
+ * Finds the items of a list in JSON (UTF-8) without reading them: read one by one, what was read of one is gone before the
+ * next, where all of a large list at once would be held. Undefined for what is no such list; whether it is JSON is not judged.
  */
-export function splitList(text: string): SplitList | undefined {
-  const start = findItems(text);
+export function splitList(json: Buffer): SplitList | undefined {
+  const start = findItems(json);
   if (start === undefined) return undefined;
-  const end = skipValue(text, start);
-  if (end === undefined) return undefined;
-  return { rest: `${text.slice(0, start)}[]${text.slice(end)}`, items: elements(text, start + 1, end - 1) };
+  const found = findCommas(json, start);
+  if (found === undefined) return undefined;
+  const rest = `${json.toString('utf8', 0, start)}[]${json.toString('utf8', found.end)}`;
+  return { rest, items: elements(json, [start, ...found.commas, found.end - 1]) };
 }
 
 // Where the array of the field `items` of the outermost object begins.
-function findItems(text: string): number | undefined {
-  const key = /"items"\s*:\s*\[/g;
-  for (let found = key.exec(text); found !== null; found = key.exec(text)) {
-    if (depthAt(text, found.index) === 1) return key.lastIndex - 1;
+function findItems(json: Buffer): number | undefined {
+  const key = '"items"';
+  for (let found = json.indexOf(key); found !== -1; found = json.indexOf(key, found + 1)) {
+    if (depthAt(json, found) !== 1) continue;
+    const [opening] = /^\s*:\s*\[/.exec(json.toString('latin1', found + key.length, found + key.length + 100)) ?? [];
+    if (opening !== undefined) return found + key.length + opening.length - 1;
   }
   return undefined;
 }
 
 // How many objects and lists are open; undefined inside of a text.
-function depthAt(text: string, end: number): number | undefined {
+function depthAt(json: Buffer, end: number): number | undefined {
   let depth = 0;
   for (let at = 0; at < end; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) {
-      at = closingQuote(text, at);
+    const byte = json[at]!;
+    if (byte === QUOTE) {
+      at = closingQuote(json, at);
       if (at >= end) return undefined;
-    } else depth += step(code);
+    } else depth += step(byte);
   }
   return depth;
 }
 
-/** Where the object or list that begins at `at` has ended. */
-function skipValue(text: string, start: number): number | undefined {
+// The commas between the elements of the array that begins at `start`, and where it has ended.
+function findCommas(
+  json: Buffer,
+  start: number,
+): { readonly commas: readonly number[]; readonly end: number } | undefined {
+  const commas: number[] = [];
   let depth = 0;
-  for (let at = start; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) at = closingQuote(text, at);
-    else {
-      depth += step(code);
-      if (depth === 0) return at + 1;
+  for (let at = start; at < json.length; at++) {
+    const byte = json[at]!;
+    if (byte === QUOTE) at = closingQuote(json, at);
+    else if (byte === COMMA) {
+      if (depth === 1) commas.push(at);
+    } else {
+      depth += step(byte);
+      if (depth === 0) return { commas, end: at + 1 };
     }
   }
   return undefined;
 }
 
-function* elements(text: string, start: number, end: number): Generator<string> {
-  let depth = 0;
-  let from = start;
-  for (let at = start; at < end; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) at = closingQuote(text, at);
-    else if (code === COMMA && depth === 0) {
-      yield text.slice(from, at);
-      from = at + 1;
-    } else depth += step(code);
+// What lies between each two places.
+function* elements(json: Buffer, places: readonly number[]): Generator<string> {
+  for (let i = 1; i < places.length; i++) {
+    const element = json.toString('utf8', places[i - 1]! + 1, places[i]);
+    if (places.length > 2 || element.trim() !== '') yield element;
   }
-  const last = text.slice(from, end);
-  if (from > start || last.trim() !== '') yield last;
 }
 
 // `{` and `[` open, `}` and `]` close.
-function step(code: number): number {
-  switch (code) {
+function step(byte: number): number {
+  switch (byte) {
     case 0x7b:
     case 0x5b:
       return 1;
@@ -86,11 +88,11 @@ function step(code: number): number {
   }
 }
 
-function closingQuote(text: string, open: number): number {
-  for (let at = text.indexOf('"', open + 1); at !== -1; at = text.indexOf('"', at + 1)) {
-    let slashes = 0;
-    while (text.charCodeAt(at - 1 - slashes) === BACKSLASH) slashes++;
-    if (slashes % 2 === 0) return at;
+function closingQuote(json: Buffer, open: number): number {
+  for (let at = open + 1; at < json.length; at++) {
+    const byte = json[at]!;
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH) at++;
   }
-  return text.length;
+  return json.length;
 }

@@ -9,20 +9,31 @@ export type Shape =
 
 /** What is wrong with a value, beginning with its path; undefined when nothing is. Null stands for a missing field. */
 export function checkShape(value: unknown, shape: Shape, path: string): string | undefined {
+  const problem = findProblem(value, shape);
+  if (problem === undefined) return undefined;
+  return path === '' && problem.startsWith('.') ? problem.slice(1) : `${path}${problem}`;
+}
+
+// Beginning with the path from here on: paths are written only where something is wrong.
+function findProblem(value: unknown, shape: Shape): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof shape === 'string') return isScalar(value, shape) ? undefined : `${path} must be ${WORDS[shape]}`;
-  if (isList(shape)) {
-    if (!Array.isArray(value)) return `${path} must be a list`;
-    return firstOf(value, (item, index) =>
-      item === undefined || item === null
-        ? `${path}[${index}] must not be empty`
-        : checkShape(item, shape[0], `${path}[${index}]`),
-    );
+  if (typeof shape === 'string') return isScalar(value, shape) ? undefined : ` must be ${WORDS[shape]}`;
+  if (isList(shape)) return Array.isArray(value) ? findInList(value, shape[0]) : ' must be a list';
+  if (!isRecord(value)) return ' must be an object';
+  for (const field in shape) {
+    const problem = findProblem(value[field], shape[field]!);
+    if (problem !== undefined) return `.${field}${problem}`;
   }
-  if (!isRecord(value)) return `${path} must be an object`;
-  return firstOf(Object.entries(shape), ([field, inner]) =>
-    checkShape(value[field], inner, path === '' ? field : `${path}.${field}`),
-  );
+  return undefined;
+}
+
+function findInList(items: readonly unknown[], shape: Shape): string | undefined {
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    const problem = item === undefined || item === null ? ' must not be empty' : findProblem(item, shape);
+    if (problem !== undefined) return `[${i}]${problem}`;
+  }
+  return undefined;
 }
 
 /** The same value without fields that are null; itself when there are none. */
@@ -48,17 +59,16 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 const WORDS = { text: 'text', number: 'a number', flag: 'true or false', 'texts by name': 'text by name' } as const;
 
 function isScalar(value: unknown, shape: keyof typeof WORDS): boolean {
-  if (shape === 'texts by name')
-    return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
-  return typeof value === { text: 'string', number: 'number', flag: 'boolean' }[shape];
+  switch (shape) {
+    case 'text':
+      return typeof value === 'string';
+    case 'number':
+      return typeof value === 'number';
+    case 'flag':
+      return typeof value === 'boolean';
+    case 'texts by name':
+      return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
+  }
 }
 
 const isList = (shape: Shape): shape is readonly [Shape] => Array.isArray(shape);
-
-function firstOf<T>(items: readonly T[], check: (item: T, index: number) => string | undefined): string | undefined {
-  for (const [index, item] of items.entries()) {
-    const problem = check(item, index);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}

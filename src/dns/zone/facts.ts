@@ -104,7 +104,8 @@ export function sliceFacts(slice: EndpointSlice, lists: PortLists): SliceFacts {
     for (const ip of endpoint.addresses ?? []) addresses.push({ ip, ...shared });
   }
   const cluster = slice.metadata?.labels?.['multicluster.kubernetes.io/source-cluster'] ?? '';
-  return { ports: lists.share(ports), addresses, cluster };
+  // Exactly as long as it is: one that was pushed to has room for many more.
+  return { ports: lists.share(ports), addresses: addresses.slice(), cluster };
 }
 
 /** Undefined for a pod that DNS does not see: terminating, finished or without an address. */

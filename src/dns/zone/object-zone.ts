@@ -1,60 +1,41 @@
 import type { Clock } from '../../kube/clock.ts';
 import { type LabelRequirement, matchesRequirements, parseLabelSelector } from '../../kube/label-selector.ts';
-import { type KubeObject, keyOf, type ResourceType, resources } from '../../kube/resources.ts';
-import { feedChange, serviceImports } from './cluster-feed.ts';
+import { type KubeObject, type ResourceType, resources } from '../../kube/resources.ts';
+import { type Change, feedChange, serviceImports } from './cluster-feed.ts';
 import { ClusterState } from './cluster-state.ts';
 import { ClusterSource, type ZoneProvider, type ZoneSelection } from './cluster-zone.ts';
-import { slimObject } from './slim-object.ts';
+import { PackedObjects } from './packed-objects.ts';
 
 interface Feed {
   readonly source: ClusterSource;
   readonly accepts: (type: ResourceType, object: KubeObject) => boolean;
 }
 
-interface Kept {
-  readonly type: ResourceType;
-  readonly text: string;
-  /** Until somebody has read it. */
-  object: KubeObject | undefined;
-}
-
-const served: readonly ResourceType[] = [
-  resources.namespaces,
-  resources.services,
-  resources.endpointSlices,
-  resources.pods,
-  serviceImports,
-];
+const served: ReadonlyMap<string, ResourceType> = new Map(
+  [resources.namespaces, resources.services, resources.endpointSlices, resources.pods, serviceImports].map(
+    (type: ResourceType) => [type.kind, type],
+  ),
+);
 
 /** The zones of a set of objects that is replaced as a whole, such as the contents of a file; only differences cost work. */
 export class ObjectZone implements ZoneProvider {
   readonly #clock: Clock;
   readonly #feeds = new Map<string, Feed>();
-  /** As JSON, which takes a third of what objects take. */
-  #objects: ReadonlyMap<string, Kept> = new Map();
+  #objects: PackedObjects;
 
   constructor(clock: Clock, objects: readonly KubeObject[] = []) {
     this.#clock = clock;
-    this.replace(objects);
+    this.#objects = PackedObjects.of(objects);
   }
 
   /** Takes these objects instead of the ones before; kinds that DNS does not know are ignored. */
-  replace(objects: readonly KubeObject[]): void {
-    const next = new Map<string, Kept>();
-    for (const object of objects) {
-      const type = served.find(({ kind }) => kind === object.kind);
-      if (type === undefined) continue;
-      const slim = slimObject(object);
-      next.set(`${type.kind} ${keyOf(object)}`, { type, text: JSON.stringify(slim), object: slim });
-    }
+  replace(objects: PackedObjects | readonly KubeObject[]): void {
     const previous = this.#objects;
+    const next = objects instanceof PackedObjects ? objects : PackedObjects.of(objects);
     this.#objects = next;
-    for (const [key, kept] of previous) if (!next.has(key)) this.#tell(kept, undefined);
-    for (const [key, kept] of next) {
-      const before = previous.get(key);
-      if (before?.text !== kept.text) this.#tell(before, kept);
-      else kept.object = undefined;
-    }
+    if (this.#feeds.size === 0) return;
+    for (const id of previous.ids()) if (!next.has(id)) this.#tell(previous.get(id), undefined);
+    for (const id of next.ids()) if (!next.agrees(previous, id)) this.#tell(previous.get(id), next.get(id));
   }
 
   source(selection: ZoneSelection): ClusterSource {
@@ -64,30 +45,19 @@ export class ObjectZone implements ZoneProvider {
     const source = new ClusterSource(new ClusterState(() => this.#clock.now()));
     const feed = { source, accepts: acceptor(selection) };
     this.#feeds.set(key, feed);
-    for (const kept of this.#objects.values()) tell(feed, kept.type, { previous: undefined, current: read(kept) });
+    for (const current of this.#objects) tell(feed, { previous: undefined, current });
     source.state.markSynced();
     return source;
   }
 
-  #tell(before: Kept | undefined, after: Kept | undefined): void {
-    if (this.#feeds.size === 0) return;
-    const { type } = (after ?? before)!;
-    const change = { previous: before && read(before), current: after && read(after) };
-    for (const feed of this.#feeds.values()) tell(feed, type, change);
+  #tell(previous: KubeObject | undefined, current: KubeObject | undefined): void {
+    for (const feed of this.#feeds.values()) tell(feed, { previous, current });
   }
 }
 
-function read(kept: Kept): KubeObject {
-  const { object = JSON.parse(kept.text) as KubeObject } = kept;
-  kept.object = undefined;
-  return object;
-}
-
-function tell(
-  { source, accepts }: Feed,
-  type: ResourceType,
-  change: { readonly previous: KubeObject | undefined; readonly current: KubeObject | undefined },
-): void {
+function tell({ source, accepts }: Feed, change: Change<KubeObject>): void {
+  const type = served.get((change.current ?? change.previous)?.kind ?? '');
+  if (type === undefined) return;
   const previous = change.previous !== undefined && accepts(type, change.previous) ? change.previous : undefined;
   const current = change.current !== undefined && accepts(type, change.current) ? change.current : undefined;
   if (previous !== undefined || current !== undefined) feedChange(source.state, type, { previous, current });
