@@ -1,15 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import type { ClusterConfig } from '../../cluster/config/cluster-config.ts';
-import {
-  BALANCINGS,
-  type ConfigOverrides,
-  completeClusterConfig,
-  PROXY_MODES,
-  parseClusterConfig,
-} from '../../cluster/config/parse-cluster-config.ts';
+import { BALANCINGS, type ClusterConfig, PROXY_MODES } from '../../cluster/config/cluster-config.ts';
+import type { ConfigOverrides } from '../../cluster/config/parse-cluster-config.ts';
 import { STORE_ENGINES } from '../../cluster/config/store-config.ts';
-import { keptConfig } from '../../cluster/kept-cluster.ts';
 import type { Tier } from '../../cluster/tiers.ts';
 import { UserError } from '../../errors/towtank-error.ts';
 import type { Outcome } from '../outcome.ts';
@@ -84,7 +77,7 @@ A cluster that was killed, or taken down with --keep, goes on with the objects t
     )
     .action(async (options: UpOptions) => {
       const { up } = await import('./up.ts');
-      outcome.exitCode = await up(readConfig(options), {
+      outcome.exitCode = await up(await readConfig(options), {
         manifests: options.apply.map(readText),
         quiet: options.quiet ?? false,
         fresh: options.fresh ?? false,
@@ -125,12 +118,14 @@ A cluster that was killed, or taken down with --keep, goes on with the objects t
     });
 }
 
-function readConfig(options: UpOptions): ClusterConfig {
+async function readConfig(options: UpOptions): Promise<ClusterConfig> {
   const { file, name, nodes, proxyMode, balancing, apiPort, cni, store } = options;
   const overrides: ConfigOverrides = { name, nodes, proxyMode, balancing, apiPort, cni, store };
   const says = [file, nodes, proxyMode, balancing, cni, store].some((option) => option !== undefined);
+  const { keptConfig } = await import('../../cluster/kept-cluster.ts');
   const kept = says || options.fresh === true ? undefined : keptConfig(name ?? 'towtank');
   if (kept !== undefined) return { ...kept, api: { port: apiPort ?? kept.api.port } };
+  const { completeClusterConfig, parseClusterConfig } = await import('../../cluster/config/parse-cluster-config.ts');
   if (file === undefined) return completeClusterConfig({ spec: nodes === undefined ? {} : { nodes } }, overrides);
   return parseClusterConfig(readText(file), file === '-' ? 'standard input' : file, overrides);
 }

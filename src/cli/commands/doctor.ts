@@ -1,5 +1,6 @@
 import { examineMachine, type Finding } from '../../cluster/examine-machine.ts';
-import { type Output, printAs } from '../print/output.ts';
+import { printAs } from '../print/output.ts';
+import type { Output } from '../print/output-forms.ts';
 import { styled } from '../print/style.ts';
 
 /** Shows what this machine has and lacks; exit code 1 when something is missing without which no cluster starts. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Output } from '../print/output.ts';
+import type { Output } from '../print/output-forms.ts';
 import { nameOption, outputOption } from './options.ts';
 
 const EXAMPLES = '\nExamples:\n  towtank get connections\n  towtank get connections --service default/web -o json';

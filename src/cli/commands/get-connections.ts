@@ -1,6 +1,7 @@
 import { findCluster } from '../../cluster/cluster.ts';
 import type { ConnectionStatus } from '../../cluster/control/protocol.ts';
-import { type Output, printAs } from '../print/output.ts';
+import { printAs } from '../print/output.ts';
+import type { Output } from '../print/output-forms.ts';
 import { printAge, printTable } from '../print/table.ts';
 
 /** Lists the connections of nodes in userspace mode, the oldest of each Service first. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Outcome } from '../outcome.ts';
-import type { Output } from '../print/output.ts';
+import type { Output } from '../print/output-forms.ts';
 import { nameOption, outputOption } from './options.ts';
 
 /** `status`, `kubeconfig`, `doctor`, `version`, `completion`: commands that only tell. */

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Target } from '../../cluster/control/protocol.ts';
 import { UserError } from '../../errors/towtank-error.ts';
-import { OUTPUTS } from '../print/output.ts';
+import { OUTPUTS } from '../print/output-forms.ts';
 
 /** `--name NAME`: which cluster. */
 export const nameOption = (): Option =>

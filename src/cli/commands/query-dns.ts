@@ -1,6 +1,7 @@
 import { findCluster } from '../../cluster/cluster.ts';
 import type { DnsQueryAnswer, DnsQueryStep } from '../../cluster/control/protocol.ts';
-import { type Output, printAs } from '../print/output.ts';
+import { printAs } from '../print/output.ts';
+import type { Output } from '../print/output-forms.ts';
 import { styled } from '../print/style.ts';
 import { printTable } from '../print/table.ts';
 import { parseTarget } from './options.ts';

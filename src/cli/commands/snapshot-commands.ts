@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { parseClusterConfig } from '../../cluster/config/parse-cluster-config.ts';
 import type { SnapshotPlace } from '../../cluster/snapshots.ts';
 import { UserError } from '../../errors/towtank-error.ts';
 import { nameOption } from './options.ts';
@@ -33,7 +32,7 @@ export function addSnapshotCommands(program: Command): void {
     )
     .action(async (path: string, options: PlaceOptions) => {
       const { saveSnapshot } = await import('../../cluster/snapshots.ts');
-      const { entries, revision, bytes } = await saveSnapshot(path, placeOf(options));
+      const { entries, revision, bytes } = await saveSnapshot(path, await placeOf(options));
       process.stdout.write(`saved ${entries} entries at revision ${revision} in ${path} (${bytes} bytes)\n`);
     });
   snapshot
@@ -48,7 +47,7 @@ export function addSnapshotCommands(program: Command): void {
     )
     .action(async (path: string, options: PlaceOptions) => {
       const { restoreSnapshot } = await import('../../cluster/snapshots.ts');
-      const place = placeOf(options);
+      const place = await placeOf(options);
       const { entries, engine, putAside } = await restoreSnapshot(path, place);
       if (putAside !== undefined) process.stdout.write(`the damaged store was put aside as ${putAside}\n`);
       const name = place.name === 'towtank' ? '' : ` --name ${place.name}`;
@@ -58,8 +57,9 @@ export function addSnapshotCommands(program: Command): void {
     command.exitOverride().showHelpAfterError('(add --help to see what is possible)');
 }
 
-function placeOf({ name, file }: PlaceOptions): SnapshotPlace {
+async function placeOf({ name, file }: PlaceOptions): Promise<SnapshotPlace> {
   if (file === undefined) return { name };
+  const { parseClusterConfig } = await import('../../cluster/config/parse-cluster-config.ts');
   const config = parseClusterConfig(readText(file), file, name === 'towtank' ? {} : { name });
   return { name: config.name, config };
 }

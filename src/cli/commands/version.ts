@@ -1,5 +1,6 @@
 import { KUBERNETES_VERSION, towtankVersion } from '../../cluster/version.ts';
-import { type Output, printAs } from '../print/output.ts';
+import { printAs } from '../print/output.ts';
+import type { Output } from '../print/output-forms.ts';
 
 /** Prints towtank's version, the Kubernetes level of its API and the Node that runs it. */
 export function version({ output }: { readonly output: Output }): void {

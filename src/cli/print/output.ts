@@ -1,7 +1,5 @@
 import { stringify } from 'yaml';
-
-export const OUTPUTS = ['table', 'json', 'yaml'] as const;
-export type Output = (typeof OUTPUTS)[number];
+import type { Output } from './output-forms.ts';
 
 /** Prints a value in the form that `-o` names; `table` is made only when it is asked for. */
 export function printAs(output: Output, value: unknown, table: () => string): string {

@@ -1,8 +1,10 @@
 import type { StoreConfig } from './store-config.ts';
 
 /** How a node's kube-proxy works. */
-export type ProxyMode = 'iptables' | 'nftables' | 'userspace';
-export type Balancing = 'random' | 'round-robin';
+export const PROXY_MODES = ['iptables', 'nftables', 'userspace'] as const;
+export type ProxyMode = (typeof PROXY_MODES)[number];
+export const BALANCINGS = ['random', 'round-robin'] as const;
+export type Balancing = (typeof BALANCINGS)[number];
 export type IPFamily = 'IPv4' | 'IPv6';
 
 export interface NodeConfig {

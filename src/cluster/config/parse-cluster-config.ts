@@ -2,12 +2,14 @@ import { parseDocument } from 'yaml';
 import { UserError } from '../../errors/towtank-error.ts';
 import {
   API_VERSION,
+  BALANCINGS,
   type Balancing,
   type ClusterConfig,
   type IPFamily,
   MAX_NODES,
   NETWORK_DEFAULTS,
   type NodeConfig,
+  PROXY_MODES,
   type ProxyMode,
 } from './cluster-config.ts';
 import { FieldReader } from './field-reader.ts';
@@ -24,8 +26,6 @@ export interface ConfigOverrides {
   readonly store?: StoreEngine | undefined;
 }
 
-export const PROXY_MODES = ['iptables', 'nftables', 'userspace'] as const satisfies readonly ProxyMode[];
-export const BALANCINGS = ['random', 'round-robin'] as const satisfies readonly Balancing[];
 const FAMILIES = ['IPv4', 'IPv6'] as const satisfies readonly IPFamily[];
 const NAME = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;
 
