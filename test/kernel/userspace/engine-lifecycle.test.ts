@@ -99,6 +99,18 @@ describe('the engine', () => {
     expect(lab.errors).toEqual([]);
   });
 
+  it('refuses no connection while session affinity is switched on and off', async () => {
+    await using lab = new TransportLab('engine');
+    const { id, policy, ...portal } = lab.listen([await lab.serve(echo)]);
+    for (let round = 0; round < 20; round++) {
+      const asked = Array.from({ length: 40 }, () => ask(lab.connect(portal), 'x'));
+      lab.transport.update(id, { ...policy, affinitySeconds: round % 2 === 0 ? 60 : 0 });
+      asked.push(...Array.from({ length: 40 }, () => ask(lab.connect(portal), 'x')));
+      expect(await Promise.all(asked)).toEqual(asked.map(() => 'x'));
+    }
+    expect(lab.errors).toEqual([]);
+  });
+
   it('goes on with a new thread when one dies, and closes what that left open', async () => {
     const ours = new Set(eventLoops());
     await using lab = new TransportLab('engine', { threads: 1 });

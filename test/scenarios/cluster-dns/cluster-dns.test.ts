@@ -242,7 +242,17 @@ describe('the DNS servers', () => {
     expect(await resolved()).toBe('');
     const hosts = 'hosts {\n 192.0.2.80 www.example.test\n fallthrough\n}\n';
     await put(quick.replace('kubernetes', `${hosts}kubernetes`));
-    await expect.poll(resolved, { timeout: 30_000 }).toBe('192.0.2.80');
+    // Each replica looks by itself: the faulty one must not come before all have taken over the good one.
+    const entries = async (): Promise<readonly boolean[]> =>
+      Promise.all(
+        (await replicas()).map(async ({ status }) =>
+          /^coredns_hosts_entries/m.test(
+            (await cluster.pod('shell').fetch(`http://${status?.podIP}:9153/metrics`)).body,
+          ),
+        ),
+      );
+    await expect.poll(entries, { timeout: 30_000 }).toEqual(before.map(() => true));
+    expect(await resolved()).toBe('192.0.2.80');
     await put(quick.replace('kubernetes', 'teleport\nkubernetes'));
     const failed = async (): Promise<string> =>
       (await cluster.pod('shell').exec(['curl', '-sS', 'http://10.96.0.10:9153/metrics'])).stdout;

@@ -20,8 +20,13 @@ interface OpenListener {
   readonly address: ListenAddress;
   readonly sockets: NodeSockets;
   readonly turn: Int32Array<SharedArrayBuffer>;
-  /** One for each thread that serves it. */
-  readonly shares: { readonly fd: number; readonly counters: Counters }[];
+  /** Listening sockets, as many as there are threads: the kernel spreads over them. */
+  readonly shares: readonly Share[];
+}
+
+interface Share {
+  readonly fd: number;
+  readonly counters: Counters;
 }
 
 /**
@@ -44,10 +49,10 @@ export class EngineTransport implements Transport {
   }
 
   open(listener: Listener, sockets: NodeSockets, address: ListenAddress): ListenAddress {
-    const shares: { fd: number; counters: Counters }[] = [];
+    const shares: Share[] = [];
     let bound = address;
     try {
-      for (let index = 0; index < this.#sharesOf(listener); index++) {
+      for (let index = 0; index < this.#threads.length; index++) {
         const options = { ...bound, reusePort: true };
         const fd = listener.protocol === 'tcp' ? sockets.listenTcp(options) : sockets.bindUdp(options);
         shares.push({ fd, counters: createCounters() });
@@ -59,19 +64,22 @@ export class EngineTransport implements Transport {
     }
     const open = { listener, address: bound, sockets, turn: createTurn(), shares };
     this.#open.set(listener.id, open);
-    for (const [index, thread] of this.#threads.entries()) this.#give(open, index, thread);
+    for (const share of shares) this.#give(open, share);
     return bound;
   }
 
   update(id: string, policy: ListenerPolicy): void {
     const open = this.#open.get(id);
     if (open === undefined) return;
+    const before = open.shares.map((share) => this.#threadOf(open, share));
     open.listener = { ...open.listener, policy };
-    const shares = this.#sharesOf(open.listener);
-    for (const [index, thread] of this.#threads.entries()) {
-      thread.send(index < shares ? { kind: 'update', id, policy } : { kind: 'close', id });
+    for (const thread of this.#threads) thread.send({ kind: 'update', id, policy });
+    // A socket that another thread serves from now on stays open: what waits in it is not lost.
+    for (const [index, share] of open.shares.entries()) {
+      if (before[index] === this.#threadOf(open, share)) continue;
+      before[index]?.send({ kind: 'release', id, fd: share.fd });
+      this.#give(open, share);
     }
-    open.shares.splice(shares);
   }
 
   close(id: string): void {
@@ -108,9 +116,7 @@ export class EngineTransport implements Transport {
       this.#retiring.add(thread);
       thread.send({ kind: 'retire' });
     }
-    for (const open of this.#open.values()) {
-      for (const [index, thread] of this.#threads.entries()) this.#give(open, index, thread);
-    }
+    for (const open of this.#open.values()) for (const share of open.shares) this.#give(open, share);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,15 +146,14 @@ export class EngineTransport implements Transport {
     if (!wasServing) return;
     const next = this.#start(index);
     this.#threads[index] = next;
-    for (const open of this.#open.values()) this.#give(open, index, next);
+    for (const open of this.#open.values())
+      for (const share of open.shares) if (this.#threadOf(open, share) === next) this.#give(open, share);
   }
 
-  #give(open: OpenListener, index: number, thread: EngineThread): void {
-    const share = open.shares[index];
-    if (share === undefined) return;
+  #give(open: OpenListener, share: Share): void {
     const { listener, address, sockets, turn } = open;
     const message: OpenMessage = { kind: 'open', listener, address, netns: this.#namespaceOf(sockets), turn, ...share };
-    thread.send(message);
+    this.#threadOf(open, share)?.send(message);
   }
 
   #namespaceOf(sockets: NodeSockets): Namespace {
@@ -160,9 +165,9 @@ export class EngineTransport implements Transport {
   }
 
   // What one thread knows of clients and connections the others do not: session affinity and fewest connections stay in one.
-  #sharesOf({ policy }: Listener): number {
+  #threadOf({ listener: { policy }, shares }: OpenListener, share: Share): EngineThread | undefined {
     const isShared = policy.affinitySeconds === 0 && policy.balancing !== 'least-connections';
-    return isShared ? this.#options.threads : 1;
+    return this.#threads[isShared ? shares.indexOf(share) : 0];
   }
 
   #told(report: Exclude<EngineReport, { kind: 'connections' }>): void {

@@ -27,6 +27,8 @@ export type EngineMessage =
   | OpenMessage
   | { readonly kind: 'update'; readonly id: string; readonly policy: ListenerPolicy }
   | { readonly kind: 'close'; readonly id: string }
+  /** Let go of one listening socket of a listener, for another thread goes on with it. */
+  | { readonly kind: 'release'; readonly id: string; readonly fd: number }
   /** Let go of all listeners, for another thread goes on with them; end when the last connection has ended. */
   | { readonly kind: 'retire' }
   | { readonly kind: 'list'; readonly request: number }

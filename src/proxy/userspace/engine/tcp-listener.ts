@@ -22,7 +22,7 @@ import { TcpConnection } from './tcp-connection.ts';
 
 const ACCEPTS_PER_TURN = 64;
 
-/** The accepting end of a ServicePort in one thread. */
+/** One listening socket of a ServicePort in one thread; those of one ServicePort share a balancer. */
 export class TcpListener implements Handler, Task {
   readonly engine: Engine;
   readonly opened: OpenMessage;
@@ -36,12 +36,12 @@ export class TcpListener implements Handler, Task {
   #spare: number | undefined;
   #isOpen = true;
 
-  constructor(engine: Engine, opened: OpenMessage) {
+  constructor(engine: Engine, opened: OpenMessage, balancer?: Balancer) {
     this.engine = engine;
     this.opened = opened;
     this.policy = opened.listener.policy;
     this.#mayCome = clientFilter(this.policy);
-    this.balancer = new Balancer({ random: Math.random, turn: opened.turn }, this.policy);
+    this.balancer = balancer ?? new Balancer({ random: Math.random, turn: opened.turn }, this.policy);
     engine.own(opened.fd);
     // Accepted sockets inherit it.
     const { system } = engine;

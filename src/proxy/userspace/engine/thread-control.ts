@@ -1,3 +1,4 @@
+import type { Balancer } from '../balancer.ts';
 import { COUNTER } from '../counters.ts';
 import type { Connection } from '../transport.ts';
 import { EPOLLIN } from './constants.ts';
@@ -21,7 +22,8 @@ export class ThreadControl implements Handler {
   readonly #engine: Engine;
   readonly #port: ControlPort;
   readonly #wake: number;
-  readonly #listeners = new Map<string, TcpListener | UdpListener>();
+  // One for each listening socket that this thread serves; those of one listener choose endpoints together.
+  readonly #listeners = new Map<string, readonly (TcpListener | UdpListener)[]>();
   readonly #word = new Uint8Array(8);
   #batches: UdpBatches | undefined;
 
@@ -56,19 +58,21 @@ export class ThreadControl implements Handler {
   #obey(message: EngineMessage): void {
     switch (message.kind) {
       case 'open':
-        this.#listeners.set(message.listener.id, this.#open(message));
+        this.#open(message);
         break;
       case 'update':
-        this.#listeners.get(message.id)?.setPolicy(message.policy);
+        for (const listener of this.#of(message.id)) listener.setPolicy(message.policy);
         break;
       case 'close':
-        this.#listeners.get(message.id)?.close();
-        this.#listeners.delete(message.id);
-        this.#engine.goHome();
+        for (const listener of this.#of(message.id)) listener.close();
+        this.#forget(message.id, this.#of(message.id));
+        break;
+      case 'release':
+        this.#release(message);
         break;
       case 'retire':
         this.#engine.stopWhenIdle();
-        for (const listener of this.#listeners.values()) listener.release();
+        for (const listener of this.#all()) listener.release();
         this.#listeners.clear();
         break;
       case 'list':
@@ -79,26 +83,51 @@ export class ThreadControl implements Handler {
     }
   }
 
-  #open(message: OpenMessage): TcpListener | UdpListener {
+  #of(id: string): readonly (TcpListener | UdpListener)[] {
+    return this.#listeners.get(id) ?? [];
+  }
+
+  #all(): readonly (TcpListener | UdpListener)[] {
+    return [...this.#listeners.values()].flat();
+  }
+
+  #open(message: OpenMessage): void {
+    const { id } = message.listener;
+    const others = this.#of(id);
+    this.#listeners.set(id, [...others, this.#create(message, others[0]?.balancer)]);
+  }
+
+  #release({ id, fd }: { readonly id: string; readonly fd: number }): void {
+    const released = this.#of(id).filter(({ opened }) => opened.fd === fd);
+    for (const listener of released) listener.release();
+    this.#forget(id, released);
+  }
+
+  #forget(id: string, listeners: readonly (TcpListener | UdpListener)[]): void {
+    const rest = this.#of(id).filter((listener) => !listeners.includes(listener));
+    if (rest.length > 0) this.#listeners.set(id, rest);
+    else this.#listeners.delete(id);
+    this.#engine.goHome();
+  }
+
+  #create(message: OpenMessage, balancer: Balancer | undefined): TcpListener | UdpListener {
     const { id, protocol } = message.listener;
-    if (protocol === 'tcp') return new TcpListener(this.#engine, message);
+    if (protocol === 'tcp') return new TcpListener(this.#engine, message, balancer);
     this.#batches ??= new UdpBatches(this.#engine.system);
     const onUnreachable = (client: { readonly host: string; readonly port: number }): void =>
       this.#port.send({ kind: 'unreachable', id, client });
-    return new UdpListener(this.#engine, message, { batches: this.#batches, onUnreachable });
+    return new UdpListener(this.#engine, message, { batches: this.#batches, onUnreachable, balancer });
   }
 
   #list(): readonly Connection[] {
     const tcp = [...this.#engine.connections].map((connection) => connection.describe());
-    const udp = [...this.#listeners.values()].flatMap((listener) =>
-      listener instanceof UdpListener ? [...listener.describe()] : [],
-    );
+    const udp = this.#all().flatMap((listener) => (listener instanceof UdpListener ? [...listener.describe()] : []));
     return [...tcp, ...udp];
   }
 
   #stop(): void {
     this.#engine.stop();
-    for (const listener of this.#listeners.values()) listener.close();
+    for (const listener of this.#all()) listener.close();
     for (const connection of [...this.#engine.connections]) connection.reset(COUNTER.drained);
   }
 }

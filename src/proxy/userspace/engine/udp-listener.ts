@@ -18,6 +18,8 @@ export interface UdpListenerOptions {
   readonly batches: UdpBatches;
   /** Told of clients that should hear that nobody listens. */
   readonly onUnreachable: (client: ListenAddress) => void;
+  /** That of the other sockets of the same ServicePort in this thread. */
+  readonly balancer: Balancer | undefined;
 }
 
 /** The socket that the clients of a UDP ServicePort send to, in one thread. */
@@ -33,7 +35,8 @@ export class UdpListener implements Handler, Timed, Task {
     this.engine = engine;
     this.opened = opened;
     this.#options = options;
-    this.balancer = new Balancer({ random: Math.random, turn: opened.turn }, opened.listener.policy);
+    this.balancer =
+      options.balancer ?? new Balancer({ random: Math.random, turn: opened.turn }, opened.listener.policy);
     this.#mayCome = clientFilter(opened.listener.policy);
     engine.own(opened.fd);
     this.#enlarge(opened.fd);
