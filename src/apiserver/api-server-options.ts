@@ -13,6 +13,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly allocator: ServiceAllocator;
+  /** Addresses of 127.0.0.0/8 that Services and their endpoints may have all the same; default none. */
+  readonly admitsLoopback?: ((address: string) => boolean) | undefined;
   /** Serves logs, exec, attach and port-forward; without one they answer 503. Read when the first listener opens. */
   readonly kubelet?: KubeletConnection | undefined;
   /** Serves the proxy subresources; without one they answer 503. Read when the first listener opens. */

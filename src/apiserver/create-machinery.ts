@@ -1,5 +1,6 @@
 import type { RbacAuthorizer } from './access/rbac-authorizer.ts';
 import type { ApiServerOptions } from './api-server-options.ts';
+import { admitEndpoints } from './kinds/admit-endpoints.ts';
 import { buildResources } from './kinds/build-resources.ts';
 import { kindRows } from './kinds/kind-table.ts';
 import { LeasePool } from './machinery/lease-pool.ts';
@@ -15,12 +16,13 @@ import type { SchemaCatalog } from './schema/schema-catalog.ts';
 
 /** Joins store, schemas, patches and the built-in kinds. `authorizer` is asked for when a role is written. */
 export function createMachinery(
-  { store, clock, random, allocator }: ApiServerOptions,
+  { store, clock, random, allocator, admitsLoopback }: ApiServerOptions,
   schemas: SchemaCatalog,
   authorizer: () => RbacAuthorizer,
 ): Machinery {
   const registry = new ResourceRegistry();
-  registry.add(buildResources(schemas, kindRows({ allocator, store, authorizer })));
+  const rows = kindRows({ allocator, store, authorizer });
+  registry.add(buildResources(schemas, admitsLoopback === undefined ? rows : admitEndpoints(rows, admitsLoopback)));
   return {
     store,
     registry,

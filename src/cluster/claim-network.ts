@@ -1,6 +1,9 @@
 import { UserError } from '../errors/towtank-error.ts';
 import { claimName } from '../kernel/claim-name.ts';
 
+/** The name by which one loopback cluster of a network namespace has its resolver file. */
+export const resolverName = 'towtank-resolver';
+
 /**
  * Makes this process's cluster the only one of its network namespace, until it ends; false when another one is there. Throws
  * ERR_SYSCALL when the kernel refuses for another reason.

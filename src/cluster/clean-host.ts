@@ -1,16 +1,28 @@
+import { claimName } from '../kernel/claim-name.ts';
+import { killMarked } from '../kernel/loopback/marked-programs.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { restoreResolver } from '../kernel/resolver-file.ts';
 import { createConntrackRunner } from '../kernel/runners/conntrack-runner.ts';
 import { createIptablesRunner } from '../kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../kernel/runners/nft-runner.ts';
 import { createBackend } from '../proxy/create-backend.ts';
-import { claimNetwork } from './claim-network.ts';
+import { claimNetwork, resolverName } from './claim-network.ts';
 import { systemClock } from './compose/system-clock.ts';
-import type { StartSpec } from './start-spec.ts';
+import { markOfCluster, type StartSpec } from './start-spec.ts';
 
 /** Removes what a cluster without namespaces of its own has put into this one: programs, links, routes, rules, the resolver. */
-export async function cleanHost({ tier, config }: StartSpec): Promise<void> {
-  if (tier !== 'flat') return restoreResolver();
+export async function cleanHost(spec: StartSpec): Promise<void> {
+  if (spec.tier === 'loopback') cleanLoopback(spec);
+  else await cleanFlat(spec);
+}
+
+function cleanLoopback(spec: StartSpec): void {
+  killMarked(markOfCluster(spec));
+  // Unless another cluster has it.
+  if (claimName(resolverName) !== undefined) restoreResolver();
+}
+
+async function cleanFlat({ config }: StartSpec): Promise<void> {
   // What another cluster has put here is not ours to remove.
   if (!claimNetwork()) return;
   restoreResolver();

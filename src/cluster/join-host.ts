@@ -1,7 +1,7 @@
 import { UserError } from '../errors/towtank-error.ts';
 import { linkToSandbox, plugName } from '../kernel/host-link.ts';
+import { isMachineNetwork } from '../kernel/machine-network.ts';
 import { pointResolver, restoreResolver } from '../kernel/resolver-file.ts';
-import { isMachineNetwork } from '../kernel/tier.ts';
 import { Cluster } from './cluster.ts';
 import { resolverOf } from './compose/cluster-resolver.ts';
 import { buildAddressPlan } from './config/address-plan.ts';

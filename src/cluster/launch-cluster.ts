@@ -10,7 +10,8 @@ import { NetworkNamespace } from '../kernel/network-namespace.ts';
 import { ownNetworks } from '../kernel/own-networks.ts';
 import { launchSandbox, type SandboxProcess } from '../kernel/sandbox.ts';
 import { listenTcp, localPort } from '../kernel/sockets.ts';
-import { chooseTier, isMachineNetwork, type Tier } from '../kernel/tier.ts';
+import { chooseTier, requireTier, type Tier } from '../kernel/tier.ts';
+import { type ClaimedConfig, claimRanges } from './claim-ranges.ts';
 import { avoidOverlap } from './config/avoid-overlap.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
 import { fitToTier } from './config/fit-to-tier.ts';
@@ -18,7 +19,7 @@ import { neededPrograms } from './config/needed-programs.ts';
 import { fromWire } from './control/frames.ts';
 import type { StartMessage } from './control/protocol.ts';
 import { continueKept, databasePath, readKept, writeKept } from './kept-cluster.ts';
-import type { StartSpec } from './start-spec.ts';
+import { cleaningVariable, type StartSpec } from './start-spec.ts';
 import {
   type ClusterPaths,
   type ClusterRecord,
@@ -41,7 +42,7 @@ export interface LaunchOptions {
   readonly stateRoot?: string | undefined;
   /** Told as each step of the start is done, with milliseconds since the start. */
   readonly onStep?: ((name: string, ms: number) => void) | undefined;
-  /** Default: the full one, and in a container the best that it allows. */
+  /** Default: the best that can be had. */
   readonly tier?: Tier | undefined;
   /** Lets others than this machine reach the API, at every address. */
   readonly openApi?: boolean | undefined;
@@ -68,7 +69,7 @@ const FIRST_HANDED_OVER = 3;
 /**
  * Starts a cluster in a sandbox of its own and resolves when it is ready; one that is kept goes on with the objects that it had.
  * Rejects with ERR_CLUSTER_EXISTS, ERR_CLUSTER_KEPT, ERR_INVALID_CONFIG, ERR_MISSING_PROGRAM, ERR_STORE_CORRUPT,
- * ERR_STORE_UNAVAILABLE, ERR_PORT_TAKEN, ERR_STATE_DIR, ERR_NO_USER_NAMESPACES or ERR_CLUSTER_START; nothing is left behind then.
+ * ERR_STORE_UNAVAILABLE, ERR_PORT_TAKEN, ERR_STATE_DIR, ERR_NO_USER_NAMESPACES, ERR_TIER or ERR_CLUSTER_START; nothing is left behind then.
  */
 export async function launchCluster(options: LaunchOptions): Promise<LaunchedCluster> {
   const tier = options.tier ?? (await chooseTier());
@@ -87,45 +88,39 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
   const goesOn = options.lifeline !== true && options.fresh !== true;
   const kept = goesOn ? readKept(paths) : undefined;
   const wanted = continueKept(options.config, kept);
-  const config = placeRanges(fitToTier(wanted, tier), { ...options, tier });
-  requirePrograms(neededPrograms(config));
-  removeCluster(paths, goesOn);
-  const hadStore = existsSync(paths.store);
-  makeClusterFolder(paths);
+  const fitting = fitToTier(wanted, tier);
+  if (tier !== 'loopback') requirePrograms(neededPrograms(fitting));
+  const { config, descriptors } = placeRanges(fitting, { ...options, tier, isKept: kept !== undefined });
   try {
-    if (options.lifeline !== true && config.store?.engine !== 'memory')
-      writeKept(paths, { requested: options.config, config });
-    return await launchInto(paths, { ...options, config, tier });
-  } catch (error) {
-    removeCluster(paths, hadStore);
-    throw error;
+    removeCluster(paths, goesOn);
+    const hadStore = existsSync(paths.store);
+    makeClusterFolder(paths);
+    try {
+      if (options.lifeline !== true && config.store?.engine !== 'memory')
+        writeKept(paths, { requested: options.config, config });
+      return await launchInto(paths, { ...options, config, tier, claims: descriptors });
+    } catch (error) {
+      removeCluster(paths, hadStore);
+      throw error;
+    }
+  } finally {
+    for (const fd of descriptors) closeSync(fd);
   }
 }
 
 // Where the machine's own network is to reach the cluster, or is the cluster's, the two must not have the same addresses.
-function placeRanges(config: ClusterConfig, { tier, openApi }: LaunchOptions): ClusterConfig {
-  return tier === 'full' && openApi !== true ? config : avoidOverlap(config, ownNetworks());
-}
-
-function requireTier(tier: Tier): void {
-  if (tier === 'loopback') {
-    throw new UserError({
-      code: 'ERR_TIER',
-      message: 'the loopback tier is not there yet',
-      hint: 'docker run --cap-add NET_ADMIN gives the flat tier; towtank doctor shows what each needs',
-    });
-  }
-  if (tier !== 'flat' || !isMachineNetwork()) return;
-  throw new UserError({
-    code: 'ERR_TIER',
-    message: "the flat tier changes the network that it stands in, and this is the machine's own",
-    hint: 'run it in a container that has a network of its own, or leave --tier away',
-  });
+function placeRanges(
+  config: ClusterConfig,
+  { tier, openApi, isKept }: Pick<LaunchOptions, 'tier' | 'openApi'> & { readonly isKept: boolean },
+): ClaimedConfig {
+  if (tier === 'loopback') return claimRanges(config, !isKept);
+  const isApart = tier === 'full' && openApi !== true;
+  return { config: isApart ? config : avoidOverlap(config, ownNetworks()), descriptors: [] };
 }
 
 async function launchInto(
   paths: ClusterPaths,
-  options: LaunchOptions & { readonly tier: Tier },
+  options: LaunchOptions & { readonly tier: Tier; readonly claims: readonly number[] },
 ): Promise<LaunchedCluster> {
   const { config, tier } = options;
   const apiHost = options.openApi === true ? '0.0.0.0' : '127.0.0.1';
@@ -160,9 +155,9 @@ async function launchInto(
       execArgv: [YOUNG_OBJECTS],
       args: [specFile],
       stateDir: paths.folder,
-      listenFds: [listenFd, ...sockets.map(({ fd }) => fd)],
+      listenFds: [listenFd, ...sockets.map(({ fd }) => fd), ...options.claims],
       logFile: paths.log,
-      isolation: tier === 'full' ? 'namespaces' : 'none',
+      ...(tier === 'full' ? {} : { isolation: 'none', env: cleaningOf(spec) }),
     });
     const record = recordOf(sandbox, { name: config.name, apiPort, tier, engine: store.engine });
     writeWhole(paths.record, JSON.stringify(record));
@@ -177,6 +172,11 @@ async function launchInto(
   } finally {
     for (const fd of [listenFd, ...sockets.map((socket) => socket.fd)]) closeSync(fd);
   }
+}
+
+// What cleans up after a cluster without a sandbox must know it also when its folder is gone.
+function cleaningOf(spec: StartSpec): Readonly<Record<string, string>> {
+  return { [cleaningVariable]: JSON.stringify({ ...spec, manifests: [] }) };
 }
 
 // The sandbox numbers what it is given from 3 on; the API's listener is the first.

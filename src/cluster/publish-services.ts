@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { firstPort, openPort, reachedPort } from '../kernel/loopback/ports.ts';
 import { ownAddresses } from '../kernel/own-networks.ts';
 import type { Tier } from '../kernel/tier.ts';
 import type { Service } from '../kube/generated/types.ts';
@@ -53,8 +54,8 @@ export async function publishServices({ kubeconfig, plan, tier, log }: PublishOp
   const informers = new SharedInformers(client, systemClock);
   const services = informers.for(resources.services);
   // In the flat tier the machine's addresses are a node's, whose node ports are kube-proxy's work.
-  const nodePortHost = tier === 'full' ? plan.nodes[0]?.addresses[0] : undefined;
-  const relays = new Relays(hosts, log);
+  const nodePortHost = tier === 'flat' ? undefined : plan.nodes[0]?.addresses[0];
+  const relays = new Relays(hosts, { log, firstPort: tier === 'loopback' ? firstPort() : 0 });
   services.onChange(() => relays.set(choosePublications(services.list(), nodePortHost)));
   await informers.start();
   return {
@@ -66,14 +67,22 @@ export async function publishServices({ kubeconfig, plan, tier, log }: PublishOp
   };
 }
 
+interface RelayOptions {
+  readonly log: (text: string) => void;
+  /** Ports below it stand higher: see loopback/ports.ts. */
+  readonly firstPort: number;
+}
+
 class Relays {
   readonly #hosts: readonly string[];
   readonly #log: (text: string) => void;
+  readonly #firstPort: number;
   readonly #open = new Map<number, { readonly host: string; readonly servers: readonly Server[] }>();
 
-  constructor(hosts: readonly string[], log: (text: string) => void) {
+  constructor(hosts: readonly string[], { log, firstPort: first }: RelayOptions) {
     this.#hosts = hosts;
     this.#log = log;
+    this.#firstPort = first;
   }
 
   set(wanted: ReadonlyMap<number, Publication>): void {
@@ -90,9 +99,10 @@ class Relays {
   }
 
   #listen(own: string, publication: Publication): Server {
-    const server = createServer((socket) => relay(socket, publication));
+    const onward = { ...publication, port: reachedPort(publication, this.#firstPort) };
+    const server = createServer((socket) => relay(socket, onward));
     server.on('error', (error) => this.#log(`port ${publication.port} is not published: ${error.message}`));
-    return server.listen(publication.port, own);
+    return server.listen(openPort(publication.port, this.#firstPort), own);
   }
 }
 

@@ -3,6 +3,14 @@ import type { ClusterConfig } from './config/cluster-config.ts';
 import type { ClusterPaths } from './state-folder.ts';
 import type { StoreSpec } from './store-spec.ts';
 
+/** Environment variable with the StartSpec of a cluster without a sandbox, for whoever cleans up after it. */
+export const cleaningVariable = 'TOWTANK_CLEAN';
+
+/** What the programs of a loopback cluster are marked with: one start of one cluster. */
+export function markOfCluster({ paths, startedAt }: Pick<StartSpec, 'paths' | 'startedAt'>): string {
+  return `${paths.folder}@${startedAt}`;
+}
+
 /** What the launcher hands to the supervisor, as JSON in the state folder. */
 export interface StartSpec {
   readonly config: ClusterConfig;

@@ -1,6 +1,6 @@
 // Pid 1 of a cluster's sandbox: everything of the cluster runs in this process or as its child. Started by launch-cluster.ts
 // with the path of a StartSpec.
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
@@ -9,7 +9,7 @@ import { requireNetwork } from './claim-network.ts';
 import { runCluster } from './compose/run-cluster.ts';
 import { toWire } from './control/frames.ts';
 import type { StartMessage } from './control/protocol.ts';
-import type { StartSpec } from './start-spec.ts';
+import { cleaningVariable, type StartSpec } from './start-spec.ts';
 
 const EXIT_BUG = 70;
 
@@ -61,14 +61,28 @@ function endOnBug(what: string, error: unknown): void {
 process.on('uncaughtException', (error) => endOnBug('uncaught exception', error));
 process.on('unhandledRejection', (error) => endOnBug('unhandled rejection', error));
 
-const spec = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as StartSpec;
+function readSpec(path: string): StartSpec {
+  return JSON.parse(readFileSync(path, 'utf8')) as StartSpec;
+}
+
+// The folder of a lifeline's cluster may be that of the next one by now.
+function removeOwnFolder({ paths, startedAt }: StartSpec, specFile: string): void {
+  if (existsSync(specFile) && readSpec(specFile).startedAt === startedAt)
+    rmSync(paths.folder, { recursive: true, force: true });
+}
+
+const [, , specFile = ''] = process.argv;
+const isCleaning = process.argv.includes('--clean');
+const spec = isCleaning ? (JSON.parse(process.env[cleaningVariable] ?? '') as StartSpec) : readSpec(specFile);
+// Nobody else's business: programs get this environment.
+delete process.env[cleaningVariable];
 // Garbage is collected when the heap has grown by so much; V8 lets it double and more. It costs the other processor some time.
 setFlagsFromString('--heap-growing-percent=30');
 if (spec.tier === 'full') prepareSandbox();
-if (process.argv.includes('--clean')) {
+if (isCleaning) {
   const { cleanHost } = await import('./clean-host.ts');
   await cleanHost(spec);
-  if (spec.lifeline) rmSync(spec.paths.folder, { recursive: true, force: true });
+  if (spec.lifeline) removeOwnFolder(spec, specFile);
 } else {
   await supervise(spec);
 }

@@ -1,2 +1,2 @@
 /** The privilege tiers, for the command line: it reaches the kernel room only through here. */
-export { chooseTier, describeTier, type Tier } from '../kernel/tier.ts';
+export { chooseTier, describeTier, loopbackLimits, type Tier } from '../kernel/tier.ts';

@@ -6,7 +6,7 @@ import { type Finding, runProbes } from './doctor/finding.ts';
 import { machineProbes } from './doctor/machine-probes.ts';
 import { programProbes } from './doctor/program-probes.ts';
 import { launchSandbox } from './sandbox.ts';
-import { examineTiers, type TierFinding } from './tier.ts';
+import { examineTiers, type Tier, type TierFinding } from './tier.ts';
 
 export type { Finding } from './doctor/finding.ts';
 export { hasProgram, requirePrograms } from './doctor/required-programs.ts';
@@ -19,10 +19,19 @@ const insideFile = import.meta.url.endsWith('.ts') ? './doctor/inside.ts' : './i
  */
 export async function examineMachine(): Promise<readonly Finding[]> {
   const tiers = await examineTiers();
-  // Without a sandbox a container still has the tiers below.
+  // Without a sandbox there are still the tiers below.
   const required = tiers.every(({ tier, ok }) => tier === 'full' || !ok);
   const found = await runProbes([...machineProbes, ...programProbes]);
-  return [...tiers.map(tierFinding), ...found, ...(await examineKernel(required))];
+  const best = tiers.find(({ ok }) => ok)?.tier;
+  return [...tiers.map(tierFinding), ...found.map((one) => inTier(one, best)), ...(await examineKernel(required))];
+}
+
+const neededAlways = ['kernel', 'koffi'];
+
+// What only the tiers above have a use for is no lack of the one that can be had.
+function inTier(finding: Finding, best: Tier | undefined): Finding {
+  const isNeeded = best === 'loopback' ? neededAlways.includes(finding.name) : finding.name !== 'user namespaces';
+  return best === undefined || best === 'full' || isNeeded ? finding : { ...finding, required: false };
 }
 
 function tierFinding({ tier, ok, detail, needs, withoutIt }: TierFinding): Finding {

@@ -22,12 +22,24 @@ const newNamespace = {
   'net/ipv6/icmp/ratelimit': '0',
 } as const;
 
-/** What tells one place from another where all of them stand in one network namespace: the flat tier. */
+/** What tells one place from another where all of them stand in one network namespace: the flat and the loopback tier. */
 export interface SharedPlace {
   /** Its addresses, at most one per family; what it listens on and what its packets come from. */
   readonly addresses: readonly string[];
   /** Its programs run as this user id, by which the kernel chooses their routes and source addresses. */
-  readonly uid: number;
+  readonly uid?: number;
+  /** Where no user ids can be had either. */
+  readonly loopback?: LoopbackPlace;
+}
+
+/** A place that is nothing but addresses of 127.0.0.0/8. */
+export interface LoopbackPlace {
+  /** The first port that may be opened: `openPort` tells where those below stand. */
+  readonly firstPort: number;
+  /** Its programs find names of the cluster, as the machine asks cluster DNS. */
+  readonly findsNames: boolean;
+  /** What the environment of its programs has besides. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 let born: NetworkNamespace | undefined;

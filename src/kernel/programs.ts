@@ -51,7 +51,8 @@ function launch(spec: ProgramSpec, bracket: Bracket): RunningProgram {
 }
 
 function spawnChild(spec: ProgramSpec, { ofChild }: ProgramEnds): ChildProcess {
-  const env = spec.env ?? process.env;
+  const place = spec.netns?.place;
+  const env = { ...(spec.env ?? process.env), ...place?.loopback?.environment };
   const isInside = spec.sandbox !== undefined || spec.home !== undefined;
   const cwd = spec.cwd ?? (isInside ? '/' : process.cwd());
   const [name = '', ...args] = spec.command;
@@ -63,7 +64,6 @@ function spawnChild(spec: ProgramSpec, { ofChild }: ProgramEnds): ChildProcess {
     const last = spec.beneathInit === true ? waitForProgram : becomeProgram;
     words.unshift('/bin/sh', '-c', mountProc + last, ownProgram('mount'));
   }
-  const place = spec.netns?.place;
   if (place !== undefined) words.splice(0, 1, ...becomePlace(place), file);
   // The child does not lead its process group, so setsid(1) need not fork and keeps its pid.
   if (spec.tty === true) words.unshift(ownProgram('setsid'), '-c');
@@ -74,6 +74,8 @@ function spawnChild(spec: ProgramSpec, { ofChild }: ProgramEnds): ChildProcess {
 
 // The kernel tells places apart by user id; all that root may do here is kept, so that programs notice little of it.
 function becomePlace({ uid }: SharedPlace): readonly string[] {
+  // Without an id of its own it ends with the supervisor at least, however that ends.
+  if (uid === undefined) return [ownProgram('setpriv'), '--pdeathsig=KILL', '--'];
   return [ownProgram('setpriv'), `--reuid=${uid}`, '--clear-groups', ...keptCapabilities(), '--'];
 }
 

@@ -117,12 +117,12 @@ function spawnSandbox(
   options: SandboxOptions,
   { administrator, log }: { readonly administrator: boolean; readonly log: number },
 ): ChildProcess {
+  if (options.isolation !== 'none') utilLinux('nsenter');
   const words = [process.execPath, ...(options.execArgv ?? []), options.entry, ...options.args];
   const command =
     options.isolation === 'none'
-      ? guardCommand(words)
+      ? guardCommand(words, utilLinux('setpriv'))
       : sandboxCommand({ administrator }, { unshare: utilLinux('unshare'), command: words });
-  utilLinux('nsenter');
   const kept = [options.stateDir, dirname(options.logFile), dirname(options.entry), dirname(process.execPath)];
   return spawn(command[0]!, command.slice(1), {
     cwd: '/',

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { SystemCallError } from '../errors/system-call-error.ts';
 import { EADDRNOTAVAIL } from './ffi/constants.ts';
+import { isLoopbackRange, openPort, reachedPort } from './loopback/ports.ts';
 import type { SharedPlace } from './network-namespace.ts';
 
 /**
@@ -21,10 +22,26 @@ export function atPlace(
 ): { readonly host: string; readonly localAddress?: string } {
   if (place === undefined) return { host };
   const isLoopback = host === '127.0.0.1' || host === '::1';
+  // What leaves the machine cannot come from an address of 127.0.0.0/8.
+  if (place.loopback !== undefined && !isLoopback && !isLoopbackRange(host))
+    return localAddress === undefined ? { host } : { host, localAddress };
   return {
     host: isLoopback ? addressLike(place, host) : host,
     localAddress: localAddress ?? addressLike(place, host),
   };
+}
+
+/** The port that a socket of this place binds when `port` is asked for. */
+export function ownPort(place: SharedPlace | undefined, port: number): number {
+  return openPort(port, place?.loopback?.firstPort ?? 0);
+}
+
+/** The port at which a destination answers those of this place. */
+export function portFrom(
+  place: SharedPlace | undefined,
+  destination: { readonly host: string; readonly port: number },
+): number {
+  return reachedPort(destination, place?.loopback?.firstPort ?? 0);
 }
 
 function addressLike({ addresses }: SharedPlace, host: string): string {
@@ -33,8 +50,10 @@ function addressLike({ addresses }: SharedPlace, host: string): string {
   throw new SystemCallError({ syscall: 'bind', errno: EADDRNOTAVAIL, subject: host });
 }
 
-// All of 127.0.0.0/8 is loopback: 10.244.1.5 gets 127.244.1.5.
-function loopbackOf({ addresses }: SharedPlace): string {
+// All of 127.0.0.0/8 is loopback: 10.244.1.5 gets 127.244.1.5, and 127.64.1.5 gets 127.192.1.5.
+function loopbackOf({ addresses, loopback }: SharedPlace): string {
   const v4 = addresses.find(isIPv4);
-  return v4 === undefined ? '127.0.0.1' : v4.replace(/^\d+/, '127');
+  if (v4 === undefined) return '127.0.0.1';
+  const [, block = '0', ...rest] = v4.split('.');
+  return ['127', loopback === undefined ? block : Number(block) ^ 128, ...rest].join('.');
 }

@@ -23,7 +23,7 @@ import {
 import { internetAddress, portOf } from './ffi/socket-address.ts';
 import { openSocket, setIntOption, systemCall } from './ffi/system-calls.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
-import { atPlace, ownAddress } from './shared-place.ts';
+import { atPlace, ownAddress, ownPort, portFrom } from './shared-place.ts';
 
 interface LocalAddress {
   /** A literal IPv4 or IPv6 address; `0.0.0.0` and `::` mean all. */
@@ -79,8 +79,9 @@ export function bindUdp(netns: NetworkNamespace, options: BindOptions): number {
 
 /** Connects from `netns`: the socket behaves as one of `net.connect`, errors of the connection included. Throws ERR_SYSCALL if it cannot be bound. */
 export function connectTcp(netns: NetworkNamespace, options: ConnectOptions): Socket {
-  const { port, localPort = 0, mark } = options;
+  const { localPort = 0, mark } = options;
   const { host, localAddress } = { ...options, ...atPlace(netns.place, options) };
+  const port = portFrom(netns.place, { host, port: options.port });
   const marked = mark === undefined ? {} : { mark };
   const local = { host: localAddress ?? (isIPv6(host) ? '::' : '0.0.0.0'), port: localPort, ...marked };
   const fd =
@@ -90,6 +91,11 @@ export function connectTcp(netns: NetworkNamespace, options: ConnectOptions): So
   // Reading must not start before the connection exists: `manualStart` (known to Node, not to its types) sees to it.
   const handover: SocketConstructorOpts & { readonly manualStart: true } = { fd, manualStart: true };
   return new Socket(handover).connect({ host, port });
+}
+
+/** The port at which `host` answers a socket of `netns` for `port`: the same, but where low ports may not be opened. */
+export function reachablePort({ place }: NetworkNamespace, destination: LocalAddress): number {
+  return portFrom(place, destination);
 }
 
 /** Makes a UDP socket of `netns`, bound to `host` and `port` (default: all addresses, any port); resolves when it listens. */
@@ -115,7 +121,8 @@ export function localPort(fd: number): number {
 }
 
 function boundSocket(netns: NetworkNamespace, type: number, wanted: BindOptions): number {
-  const options = { ...wanted, host: ownAddress(netns.place, wanted.host) };
+  const { place } = netns;
+  const options = { ...wanted, host: ownAddress(place, wanted.host), port: ownPort(place, wanted.port) };
   const fd = freshSocket(netns, type, options);
   return orClose(fd, () => {
     const address = internetAddress(options.host, options.port);

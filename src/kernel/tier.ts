@@ -1,9 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { UserError } from '../errors/towtank-error.ts';
 import { isLibcAvailable } from './ffi/libc.ts';
+import { firstPort, portOffset } from './loopback/ports.ts';
+import { resolverObstacle } from './loopback/resolver-obstacle.ts';
+import { isMachineNetwork } from './machine-network.ts';
 import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
 import { runProgram } from './programs/run-program.ts';
 import { sandboxCommand } from './sandbox/launch-command.ts';
-import { inContainer } from './sandbox/launch-failure.ts';
+import { forbidsUserNamespaces, inContainer, readLaunchFacts } from './sandbox/launch-failure.ts';
 import { hasCapability, readPrivileges } from './sandbox/privileges.ts';
 import { firstPlaceUid, lastPlaceUid } from './topology/flat-removal.ts';
 
@@ -37,12 +42,13 @@ const about: Readonly<Record<Tier, Pick<TierFinding, 'needs' | 'is' | 'withoutIt
   flat: {
     needs: '--cap-add NET_ADMIN',
     is: 'nodes, pods and Services in the one network namespace of this container, with one kube-proxy',
-    withoutIt: 'rules of iptables and nftables; programs in pods and the container call Services as they are',
+    withoutIt:
+      'the rules of iptables and nftables, programs of pods that come from the address of their pod (but for curl), an outside client that cannot reach pods',
   },
   loopback: {
     needs: '(nothing)',
     is: 'nodes, pods and Services on addresses of 127.0.0.0/8, relayed by a userspace proxy',
-    withoutIt: 'anything at all where the other two cannot be had',
+    withoutIt: 'any cluster at all where the other two cannot be had',
   },
 };
 
@@ -56,16 +62,32 @@ export async function examineTiers(): Promise<readonly TierFinding[]> {
   return findings.map((finding) => ({ ...finding, ...about[finding.tier] }));
 }
 
-/** Whether the network namespace of this process is the machine's first one, which must be left alone. */
-export function isMachineNetwork(): boolean {
-  // These limits are the whole machine's and exist nowhere else.
-  return existsSync('/proc/sys/net/ipv4/neigh/default/gc_thresh3');
+/** The best tier that can be had here; the full one also where none can, whose failure says why. */
+export async function chooseTier(): Promise<Tier> {
+  // A machine is seldom asked twice: trying takes as long as a tenth of a start.
+  if (!inContainer() && !isSuspicious()) return 'full';
+  return (await examineTiers()).find(({ ok }) => ok)?.tier ?? 'full';
 }
 
-/** The best tier that may be chosen unasked: outside of a container it is the full one or none. */
-export async function chooseTier(): Promise<Tier> {
-  if (!inContainer() || isMachineNetwork()) return 'full';
-  return (await examineTiers()).find(({ ok }) => ok)?.tier ?? 'full';
+function isSuspicious(): boolean {
+  const { administrator } = readPrivileges();
+  return !administrator && forbidsUserNamespaces(readLaunchFacts({ stderr: '', administrator }));
+}
+
+/** Throws ERR_TIER, with the reason, where one of the lower tiers cannot be had; the full one says so when it is launched. */
+export function requireTier(tier: Tier): void {
+  if (tier === 'full') return;
+  try {
+    if (tier === 'flat') tryFlat();
+    else tryLoopback();
+  } catch (cause) {
+    throw new UserError({
+      code: 'ERR_TIER',
+      message: `the ${tier} tier cannot be had here: ${(cause as Error).message}`,
+      hint: 'leave --tier away; towtank doctor shows what each tier needs',
+      cause,
+    });
+  }
 }
 
 /** A tier in words: `flat: nodes, pods and Services in ...`. */
@@ -115,5 +137,20 @@ function hasUserIds(map: string): boolean {
 }
 
 function tryLoopback(): string {
-  throw new Error('not there yet in this version of towtank');
+  if (!isLibcAvailable()) throw new Error('koffi does not load');
+  const addresses = Object.values(networkInterfaces()).flatMap((link = []) => link);
+  if (!addresses.some(({ address }) => address === '127.0.0.1')) throw new Error('the link lo is down');
+  return loopbackLimits().join('; ') || 'every port, and names for every program';
+}
+
+/** What the loopback tier lacks on this machine beyond what it always lacks, in words. */
+export function loopbackLimits(): readonly string[] {
+  const first = firstPort();
+  const obstacle = resolverObstacle();
+  return [
+    ...(first > 1
+      ? [`ports below ${first} may not be opened and stand ${portOffset} higher: 80 is ${80 + portOffset}`]
+      : []),
+    ...(obstacle === undefined ? [] : [`programs do not find names of the cluster: ${obstacle}`]),
+  ];
 }

@@ -9,6 +9,7 @@ import type { PodsByNode } from './pod/pods-by-node.ts';
 import type { StatusWriter } from './pod/status-writer.ts';
 import type { Turnstile } from './pod/turnstile.ts';
 import type { IssueToken } from './runtime/pod-files.ts';
+import type { LookUp } from './runtime/pod-world.ts';
 
 /** What the kubelets of all nodes of a process share. */
 export interface KubeletShared {
@@ -23,6 +24,7 @@ export interface KubeletShared {
   readonly logLimitBytes: number;
   readonly iptablesBackend: 'auto' | 'nft' | 'legacy';
   readonly dns: NodeDns;
+  readonly lookUp?: LookUp | undefined;
   readonly images: ImageStore;
   readonly objects: PodObjects;
   readonly issueToken: IssueToken;

@@ -61,6 +61,7 @@ export class Kubelet implements AsyncDisposable {
       layers: join(shared.runtimeDir, name),
       clock,
       dns: { ...shared.dns, nodeIPs: hostIPs },
+      lookUp: shared.lookUp,
       resources: offered,
       objects,
       issueToken: shared.issueToken,

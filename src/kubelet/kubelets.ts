@@ -26,6 +26,7 @@ import { PodsByNode } from './pod/pods-by-node.ts';
 import { StatusWriter } from './pod/status-writer.ts';
 import { Turnstile } from './pod/turnstile.ts';
 import type { IssueToken } from './runtime/pod-files.ts';
+import type { LookUp } from './runtime/pod-world.ts';
 import { answerKubeletApi } from './stream/kubelet-api.ts';
 import { PodStreams } from './stream/pod-streams.ts';
 
@@ -40,6 +41,8 @@ export interface KubeletsOptions {
   /** A folder on a tmpfs for what pods write to their root file system; default one below /run. */
   readonly runtimeDir?: string;
   readonly dns: Omit<NodeDns, 'nodeIPs'>;
+  /** Resolves names for built-in images where pods have no resolver file of their own; default: the C library does. */
+  readonly lookUp?: LookUp | undefined;
   readonly issueToken: IssueToken;
   /** As in `kubectl get nodes`: `v1.33.1`. */
   readonly kubeletVersion: string;

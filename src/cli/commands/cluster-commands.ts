@@ -105,7 +105,7 @@ A cluster that was killed, or taken down with --keep, goes on with the objects t
   program
     .command('demo')
     .description('build a cluster, show every path through it, take it down')
-    .addOption(new Option('--proxy-mode <mode>', "the nodes' kube-proxy").choices([...PROXY_MODES]).default('iptables'))
+    .addOption(new Option('--proxy-mode <mode>', "the nodes' kube-proxy (default: iptables)").choices([...PROXY_MODES]))
     .addOption(
       new Option('--balancing <way>', 'how Services choose endpoints').choices([...BALANCINGS]).default('random'),
     )

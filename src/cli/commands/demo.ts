@@ -1,6 +1,6 @@
 import { type Cluster, createCluster } from '../../cluster/cluster.ts';
 import type { ConfigOverrides } from '../../cluster/config/parse-cluster-config.ts';
-import { chooseTier, type Tier } from '../../cluster/tiers.ts';
+import { chooseTier, loopbackLimits, type Tier } from '../../cluster/tiers.ts';
 import type { Pod, Service } from '../../kube/generated/types.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
@@ -51,6 +51,12 @@ spec:
   containers: [{name: shell, image: busybox}]
 `;
 
+const madeOf: Readonly<Record<Tier, string>> = {
+  full: 'real namespaces, rules and packets',
+  flat: 'real rules and packets in one namespace',
+  loopback: 'real packets on 127.0.0.0/8, without any privilege',
+};
+
 /** The flags of the demo. */
 export type DemoOptions = Pick<ConfigOverrides, 'proxyMode' | 'balancing' | 'nodes'> & { readonly tier?: Tier };
 
@@ -60,8 +66,7 @@ export async function demo(overrides: DemoOptions): Promise<number> {
   const progress = new StepLine(process.stderr, false);
   const say = (text = ''): void => void process.stdout.write(`${text}\n`);
   const tier = overrides.tier ?? (await chooseTier());
-  const of = tier === 'full' ? 'real namespaces, rules and packets' : 'real rules and packets in one namespace';
-  say(`${styled('bold', 'towtank demo')}: a Kubernetes network of ${of}\n`);
+  say(`${styled('bold', 'towtank demo')}: a Kubernetes network of ${madeOf[tier]}\n`);
   const cluster = await createCluster({
     ...overrides,
     tier,
@@ -71,7 +76,7 @@ export async function demo(overrides: DemoOptions): Promise<number> {
   let failures = 0;
   try {
     progress.done();
-    const { nodes } = await cluster.status();
+    const { nodes, loopback } = await cluster.status();
     say(
       `${tick()} ${nodes.length} nodes, control plane, cluster DNS and ${nodes[0]?.proxyMode} proxies after ${seconds(startedAt)}`,
     );
@@ -84,8 +89,9 @@ export async function demo(overrides: DemoOptions): Promise<number> {
     say(`${tick()} ${REPLICAS} web pods behind a Service after ${seconds(startedAt)}\n`);
     const facts = await readFacts(cluster);
     say(describe(facts));
-    for (const path of buildPaths(facts, nodes)) failures += await show(cluster, path, say);
+    for (const path of buildPaths(facts, nodes, loopback)) failures += await show(cluster, path, say);
     failures += await showSpread(cluster, facts, say);
+    if (loopback !== undefined) for (const limit of loopbackLimits()) say(`\n${limit}`);
   } finally {
     const before = performance.now();
     await cluster.down();
@@ -131,7 +137,7 @@ Service ${styled('bold', 'web')}: ClusterIP ${web.spec?.clusterIPs?.join(', ')};
 async function show(cluster: Cluster, path: DemoPath, say: (text: string) => void): Promise<number> {
   const outcome = await tryPath(cluster, path);
   say(`${outcome.ok ? tick() : cross()} ${path.title}`);
-  say(styled('dim', `    ${path.where}$ ${path.command.join(' ')}`));
+  say(styled('dim', `    ${path.where}$ ${'url' in path ? `(fetch) ${path.url}` : path.command.join(' ')}`));
   say(`    ${outcome.ok ? outcome.text : styled('red', outcome.text)}`);
   return outcome.ok ? 0 : 1;
 }

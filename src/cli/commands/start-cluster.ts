@@ -1,7 +1,7 @@
 import type { ClusterConfig } from '../../cluster/config/cluster-config.ts';
 import { isKept } from '../../cluster/kept-cluster.ts';
 import { type LaunchedCluster, launchCluster } from '../../cluster/launch-cluster.ts';
-import type { Tier } from '../../cluster/tiers.ts';
+import { describeTier, loopbackLimits, type Tier } from '../../cluster/tiers.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
 
@@ -37,12 +37,20 @@ export async function startCluster(
     if (!quiet) {
       const seconds = ((Date.now() - startedAt) / 1000).toFixed(2);
       const title = `cluster ${styled('bold', config.name)} is up${again}: ${config.nodes.length} nodes in ${seconds} s`;
-      process.stdout.write(`${styled('green', '✓')} ${title}\n\n`);
+      process.stdout.write(`${styled('green', '✓')} ${title}\n${foreground ? '' : tierLines(launched.record.tier)}\n`);
     }
     return launched;
   } finally {
     progress.done();
   }
+}
+
+// What a cluster is made of is told where it is not what people expect.
+function tierLines(tier: Tier): string {
+  if (tier === 'full') return '';
+  return [`tier ${describeTier(tier)}`, ...(tier === 'loopback' ? loopbackLimits() : [])]
+    .map((line) => `  ${line}\n`)
+    .join('');
 }
 
 /** Prints commands and what each is for. */

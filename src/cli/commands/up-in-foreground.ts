@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Cluster } from '../../cluster/cluster.ts';
 import type { ClusterConfig } from '../../cluster/config/cluster-config.ts';
 import type { LaunchedCluster } from '../../cluster/launch-cluster.ts';
-import { chooseTier, describeTier } from '../../cluster/tiers.ts';
+import { chooseTier, describeTier, loopbackLimits, type Tier } from '../../cluster/tiers.ts';
 import { towtankVersion } from '../../cluster/version.ts';
 import { styled } from '../print/style.ts';
 import { printHints, startCluster, type UpSettings } from './start-cluster.ts';
@@ -15,7 +15,11 @@ export async function upInForeground(config: ClusterConfig, settings: UpSettings
   void told.then(() => isStarting && process.exit(0));
   const tier = settings.tier ?? (await chooseTier());
   if (!settings.quiet)
-    process.stdout.write(`${styled('bold', `towtank ${towtankVersion()}`)}, tier ${describeTier(tier)}\n`);
+    process.stdout.write(
+      [`${styled('bold', `towtank ${towtankVersion()}`)}, tier ${describeTier(tier)}`, ...limitsOf(tier), ''].join(
+        '\n',
+      ),
+    );
   if (settings.joinHost) (await import('../../cluster/join-host.ts')).requireOwnNetwork();
   const launched = await startCluster(config, { ...settings, tier });
   isStarting = false;
@@ -30,6 +34,8 @@ export async function upInForeground(config: ClusterConfig, settings: UpSettings
   if (end === 'ended') process.stderr.write('the cluster has ended, which nobody asked for\n');
   return end === 'ended' ? 1 : 0;
 }
+
+const limitsOf = (tier: Tier): readonly string[] => (tier === 'loopback' ? loopbackLimits() : []);
 
 function printNext({ record }: LaunchedCluster, { joinHost }: UpSettings): void {
   if (!joinHost) {

@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import { UserError } from '../../errors/towtank-error.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
-import type { Tier } from '../../kernel/tier.ts';
 import { Fabric } from '../../kernel/topology/fabric.ts';
+import type { FlatFabric } from '../../kernel/topology/flat-fabric.ts';
+import type { LoopbackFabric } from '../../kernel/topology/loopback-fabric.ts';
 import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
 import type { ClusterConfig } from '../config/cluster-config.ts';
+import { markOfCluster, type StartSpec } from '../start-spec.ts';
 
 export const CLIENT_NAME = 'client';
 
@@ -18,9 +21,10 @@ export interface ClusterNetwork {
   plugIn(link: string): void;
 }
 
-/** Makes fabric, nodes and the outside client, each in a namespace of its own or, in the flat tier, all in this one. */
-export async function buildNetwork(plan: AddressPlan, config: ClusterConfig, tier: Tier): Promise<ClusterNetwork> {
-  const fabric = tier === 'full' ? createFabric(plan, config) : await createFlatFabric(plan, config);
+/** Makes fabric, nodes and the outside client, each in a namespace of its own or, in the lower tiers, all in this one. */
+export async function buildNetwork(plan: AddressPlan, spec: NetworkSpec): Promise<ClusterNetwork> {
+  const { tier } = spec;
+  const fabric = await createFabric(plan, spec);
   const plugIn = (link: string): void => {
     if (!('plugIn' in fabric))
       throw new UserError({ code: 'ERR_TIER', message: `the ${tier} tier has no fabric to plug ${link} into` });
@@ -33,11 +37,26 @@ export async function buildNetwork(plan: AddressPlan, config: ClusterConfig, tie
   return { fabric, nodes: fabric.nodes, client, plugIn };
 }
 
-function createFabric(plan: AddressPlan, config: ClusterConfig): Fabric {
-  return Fabric.create({ name: 'fabric', addresses: plan.fabric, cni: config.network.cni });
+type NetworkSpec = Pick<StartSpec, 'config' | 'tier' | 'paths' | 'startedAt'> & {
+  /** The programs of this machine ask cluster DNS. */
+  readonly findsNames: boolean;
+};
+
+async function createFabric(plan: AddressPlan, spec: NetworkSpec): Promise<Fabric | FlatFabric | LoopbackFabric> {
+  const { config, tier } = spec;
+  if (tier === 'full') return Fabric.create({ name: 'fabric', addresses: plan.fabric, cni: config.network.cni });
+  if (tier === 'flat') return createFlatFabric(plan, config);
+  const { LoopbackFabric } = await import('../../kernel/topology/loopback-fabric.ts');
+  const folder = join(spec.paths.folder, 'places');
+  return new LoopbackFabric({
+    addresses: plan.apiServer,
+    mark: markOfCluster(spec),
+    folder,
+    findsNames: spec.findsNames,
+  });
 }
 
-async function createFlatFabric(plan: AddressPlan, { network }: ClusterConfig) {
+async function createFlatFabric(plan: AddressPlan, { network }: ClusterConfig): Promise<FlatFabric> {
   const { FlatFabric } = await import('../../kernel/topology/flat-fabric.ts');
   const nodes = plan.families.map((family) => network.nodeCIDRs[family]);
   return FlatFabric.create({

@@ -1,23 +1,33 @@
+import { portOffset } from '../../kernel/loopback/ports.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Node, Pod } from '../../kube/generated/types.ts';
 import { resources } from '../../kube/resources.ts';
 import type { Store } from '../../store/store.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
-import type { ClusterStatus, NodeStatus } from '../control/protocol.ts';
+import type { ClusterStatus, LoopbackStatus, NodeStatus } from '../control/protocol.ts';
 import type { StartSpec } from '../start-spec.ts';
 import { towtankVersion } from '../version.ts';
+import type { ClusterNetwork } from './build-network.ts';
 import type { ComponentHealth } from './component-health.ts';
 
 export interface StatusSources {
   readonly client: KubeClient;
   readonly plan: AddressPlan;
   readonly spec: StartSpec;
+  readonly network: Pick<ClusterNetwork, 'client'>;
   readonly health: ComponentHealth;
   readonly store: Pick<Store, 'engine' | 'revision' | 'count'>;
 }
 
 /** What `towtank status` shows, read from the API and the process. */
-export async function readStatus({ client, plan, spec, health, store }: StatusSources): Promise<ClusterStatus> {
+export async function readStatus({
+  client,
+  plan,
+  spec,
+  network,
+  health,
+  store,
+}: StatusSources): Promise<ClusterStatus> {
   const [nodes, pods, services] = await Promise.all([
     client.list(resources.nodes),
     client.list(resources.pods),
@@ -25,6 +35,8 @@ export async function readStatus({ client, plan, spec, health, store }: StatusSo
   ]);
   return {
     name: spec.config.name,
+    tier: spec.tier,
+    loopback: loopbackStatus(network),
     version: towtankVersion(),
     apiServer: `https://127.0.0.1:${spec.apiPort}`,
     uptimeSeconds: (Date.now() - spec.startedAt) / 1000,
@@ -37,6 +49,11 @@ export async function readStatus({ client, plan, spec, health, store }: StatusSo
     store: { engine: store.engine, objects: store.count('/registry/'), revision: store.revision },
     components: health.list(),
   };
+}
+
+function loopbackStatus({ client }: Pick<ClusterNetwork, 'client'>): LoopbackStatus | undefined {
+  const loopback = client.place?.loopback;
+  return loopback && { firstPort: loopback.firstPort, portOffset, findsNames: loopback.findsNames };
 }
 
 function nodeStatus(plan: AddressPlan['nodes'][number], nodes: readonly Node[], pods: readonly Pod[]): NodeStatus {

@@ -13,6 +13,7 @@ import { execAt } from './exec-at.ts';
 import { fetchFrom } from './fetch-from.ts';
 import { lookUpAt, lookUpInPod } from './look-up.ts';
 import { parseManifests } from './parse-manifests.ts';
+import type { PlaceNames } from './place-names.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface ControlOptions {
@@ -21,6 +22,8 @@ export interface ControlOptions {
   readonly kubelets: KubeletConnection;
   /** What cluster DNS answers from. */
   readonly zone: ZoneProvider;
+  /** Set where places have no resolver file of their own. */
+  readonly names: PlaceNames | undefined;
   /** Addresses at which it answers. */
   readonly clusterDNS: readonly string[];
   readonly findType: FindType;
@@ -100,10 +103,17 @@ async function fetchAt(options: ControlOptions, request: FetchRequest): Promise<
   const { from } = request;
   if (from.kind !== 'pod') {
     const netns = netnsOf(options.network, from);
-    return fetchFrom({ netns, resolve: (host) => lookUpAt(netns, host) }, request);
+    return fetchFrom({ netns, resolve: (host) => lookUp(options.names, netns, host) }, request);
   }
   const { pod, netns, container } = await findPod(options, from);
-  return fetchFrom({ netns, resolve: (host) => lookUpInPod(options.kubelets, pod, { container, host }) }, request);
+  const { names, kubelets } = options;
+  const resolve = (host: string) =>
+    names === undefined ? lookUpInPod(kubelets, pod, { container, host }) : names.lookUp(netns, host, names.conf(pod));
+  return fetchFrom({ netns, resolve }, request);
+}
+
+function lookUp(names: PlaceNames | undefined, netns: NetworkNamespace, host: string): Promise<readonly string[]> {
+  return names === undefined ? lookUpAt(netns, host) : names.lookUp(netns, host, names.conf());
 }
 
 async function queryAt(options: ControlOptions, request: DnsQueryRequest): Promise<unknown> {
@@ -111,10 +121,11 @@ async function queryAt(options: ControlOptions, request: DnsQueryRequest): Promi
   const { from } = request;
   if (from.kind !== 'pod') {
     const netns = netnsOf(options.network, from);
-    return queryDns({ netns, run: (exec) => execAt(netns, exec) }, request, options);
+    return queryDns({ netns, conf: options.names?.conf(), run: (exec) => execAt(netns, exec) }, request, options);
   }
   const { pod, netns, container } = await findPod(options, from);
-  return queryDns({ netns, run: (exec) => options.kubelets.exec(pod, container, exec) }, request, options);
+  const run = (exec: ExecOptions) => options.kubelets.exec(pod, container, exec);
+  return queryDns({ netns, conf: options.names?.conf(pod), run }, request, options);
 }
 
 async function findPod(

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { adoptTcpServer, adoptUdpSocket, type DnsNetwork } from '../../dns/server/dns-network.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
-import { bindUdp, connectTcp, everyAddress, listenTcp } from '../../kernel/sockets.ts';
+import { bindUdp, connectTcp, everyAddress, listenTcp, reachablePort } from '../../kernel/sockets.ts';
 
 /** The network of a pod or node for a DNS server or client in this process. */
 export function namespaceDnsNetwork(netns: NetworkNamespace): DnsNetwork {
@@ -15,5 +15,6 @@ export function namespaceDnsNetwork(netns: NetworkNamespace): DnsNetwork {
     openUdp: (ipFamily) =>
       adoptUdpSocket(bindUdp(netns, { host: ipFamily === 6 ? '::' : '0.0.0.0', port: 0 }), ipFamily),
     connectTcp: (address, port) => connectTcp(netns, { host: address, port }),
+    portOf: (host, port) => reachablePort(netns, { host, port }),
   };
 }

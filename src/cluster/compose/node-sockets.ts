@@ -1,22 +1,28 @@
 import { NetlinkError } from '../../errors/netlink-error.ts';
 import { links } from '../../kernel/netlink/links.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import { hasCapability } from '../../kernel/sandbox/privileges.ts';
 import { sendUnreachable } from '../../kernel/send-unreachable.ts';
 import { bindUdp, connectTcp, listenTcp, localPort, udpSocket } from '../../kernel/sockets.ts';
 import type { NodeSockets } from '../../proxy/userspace/transport.ts';
 
 /** The sockets of a node's network namespace, for its proxy in userspace mode. */
 export function nodeSockets(netns: NetworkNamespace): NodeSockets {
+  // An ICMP message of one's own needs a capability, without which a datagram to a dead endpoint stays unanswered.
+  const mayRefuse = netns.place?.loopback === undefined || hasCapability('NET_RAW');
   return {
-    netns: netns.fd,
+    netns: netns.place === undefined ? netns.fd : undefined,
     listenTcp: (options) => listenTcp(netns, options),
     bindUdp: (options) => bindUdp(netns, options),
     localPort,
-    claim: (address) => claim(netns, address),
+    // Of 127.0.0.0/8 every address is everybody's already; others are refused before they come here.
+    claim: (address) => netns.place?.loopback === undefined && claim(netns, address),
     unclaim: (address) => links.apply(netns, [{ ...localRoute(address), kind: 'deleteRoute' }]),
     connectTcp: (address) => connectTcp(netns, address),
     udpSocket: (family) => udpSocket(netns, { family }),
-    sendUnreachable: ({ client, listener }) => sendUnreachable(netns, { from: client, to: listener }),
+    sendUnreachable: ({ client, listener }) => {
+      if (mayRefuse) sendUnreachable(netns, { from: client, to: listener });
+    },
   };
 }
 

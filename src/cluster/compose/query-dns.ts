@@ -19,6 +19,8 @@ import { systemClock } from './system-clock.ts';
 /** A place that names are resolved at. */
 export interface ResolvingPlace {
   readonly netns: NetworkNamespace;
+  /** What its resolver file says; undefined: the file that a program reads there. */
+  readonly conf: ResolvConf | undefined;
   /** Runs a command there. */
   readonly run: (options: ExecOptions) => Promise<ExitStatus>;
 }
@@ -60,7 +62,8 @@ function typeOf(text: string): number {
 }
 
 // The file that programs in this place read, whatever put it there.
-async function readResolvConf({ run }: ResolvingPlace): Promise<ResolvConf> {
+async function readResolvConf({ run, conf: known }: ResolvingPlace): Promise<ResolvConf> {
+  if (known !== undefined) return known;
   const stdout = new PassThrough();
   const output = text(stdout);
   const { signal } = new AbortController();

@@ -3,9 +3,10 @@ import type { Worker } from '../../controllers/loop/controller-context.ts';
 import { startControllers } from '../../controllers/start-controllers.ts';
 import { ClusterZone } from '../../dns/zone/cluster-zone.ts';
 import { TowtankError } from '../../errors/towtank-error.ts';
-import { pointResolver } from '../../kernel/resolver-file.ts';
+import { pointResolver, restoreResolver } from '../../kernel/resolver-file.ts';
 import { refuseUnclaimed } from '../../kernel/topology/refuse-unclaimed.ts';
 import { SharedInformers } from '../../kube/informers.ts';
+import type { NodeDns } from '../../kube/resolv-conf.ts';
 import { resources } from '../../kube/resources.ts';
 import { Kubelets } from '../../kubelet/kubelets.ts';
 import type { Proxy as NodeProxy } from '../../proxy/proxy-server.ts';
@@ -26,10 +27,12 @@ import { ComponentHealth } from './component-health.ts';
 import { createControlHandlers } from './control-handlers.ts';
 import { createDnsImage } from './dns-image.ts';
 import { issueTokenThrough } from './issue-token.ts';
+import { takeResolver } from './loopback-resolver.ts';
 import { createNodeCacheImage } from './node-cache-image.ts';
 import { buildNodeCacheObjects, nodeCacheAddresses } from './node-cache-objects.ts';
 import { openStore } from './open-store.ts';
 import { type Manifest, parseManifests } from './parse-manifests.ts';
+import { createPlaceNames, type PlaceNames } from './place-names.ts';
 import { snapshotOf } from './snapshot-of.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
 import { startProxies } from './start-proxies.ts';
@@ -57,6 +60,8 @@ interface Parts {
   readonly informers: SharedInformers;
   /** What cluster DNS answers from. */
   readonly zone: ClusterZone;
+  /** Set where places have no resolver file of their own and cannot all have the machine's. */
+  readonly names: PlaceNames | undefined;
 }
 
 /** Builds a whole cluster in this sandbox and resolves when it is ready; disposing it stops all parts in reverse order. */
@@ -68,7 +73,9 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   // What it waits for, a thread and the disk, goes on while the network is made.
   const opening = openStore(spec.store, true);
   opening.catch(() => {});
-  const network = await buildNetwork(plan, spec.config, spec.tier);
+  const obstacle = spec.tier === 'loopback' ? await takeResolver() : undefined;
+  if (obstacle !== undefined) log(`programs do not find names of the cluster: ${obstacle}`);
+  const network = await buildNetwork(plan, { ...spec, findsNames: obstacle === undefined });
   stack.use(network.fabric);
   if (spec.tier === 'full') await refuseUnknownServices(network, plan, log);
   onStep(`network of ${plan.nodes.length} nodes`);
@@ -89,12 +96,13 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   const before = await markPodsNotReady(controlPlane.client('towtank'));
   const informers = stack.use(new SharedInformers(controlPlane.client('informers'), systemClock));
   const zone = new ClusterZone(informers, systemClock);
-  const parts: Parts = { spec, plan, network, health, controlPlane, informers, zone };
+  const names = spec.tier === 'loopback' ? createPlaceNames(nodeDnsOf(spec, plan)) : undefined;
+  const parts: Parts = { spec, plan, network, health, controlPlane, informers, zone, names };
   const kubelets = stack.use(createKubelets(parts));
   late.kubelets = kubelets;
   onStep('API server');
 
-  const transport = await startTransport(plan, health);
+  const transport = await startTransport(plan, health, network.fabric.root);
   if (transport !== undefined) stack.use(transport);
   const [proxies, controllers] = await Promise.all([startNodeProxies(parts, transport), startBrains(parts, stack)]);
   for (const proxy of proxies.values()) stack.use(proxy);
@@ -102,7 +110,10 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   await registerNodes(parts, kubelets);
   onStep('controllers, scheduler, kubelets and proxies');
 
-  if (spec.tier !== 'full') pointResolver(resolverOf(spec, plan));
+  if (spec.tier !== 'full' && obstacle === undefined) {
+    pointResolver(resolverOf(spec, plan));
+    stack.defer(() => restoreResolver());
+  }
   const client = controlPlane.client('towtank');
   await applyManifests(client, controlPlane.findType, manifestsOf(spec, plan));
   const applied = applyManifests(client, controlPlane.findType, manifests);
@@ -119,6 +130,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
         network,
         kubelets,
         zone,
+        names,
         clusterDNS: [...plan.clusterDNS, ...nodeCacheAddresses(plan.families)],
         settled,
         snapshot: () => snapshotOf(store, spec),
@@ -150,7 +162,7 @@ function present<T>(value: T | undefined): T {
 }
 
 function createKubelets(parts: Parts): Kubelets {
-  const { spec, controlPlane, informers, health, zone } = parts;
+  const { spec, plan, controlPlane, informers, health, zone, names } = parts;
   health.add('kubelets');
   const client = controlPlane.client('kubelet');
   const dns = { zone, clock: systemClock, random: Math.random, reachable: reachableFrom(parts) };
@@ -160,11 +172,8 @@ function createKubelets(parts: Parts): Kubelets {
     clock: systemClock,
     random: Math.random,
     ...podFolders(spec),
-    dns: {
-      clusterDNS: podNameservers(parts),
-      clusterDomain: spec.config.dns.domain,
-      hostResolvConf: '',
-    },
+    dns: nodeDnsOf(spec, plan),
+    lookUp: names?.lookUp,
     issueToken: issueTokenThrough(client),
     kubeletVersion: KUBERNETES_VERSION,
     containerRuntimeVersion: `towtank://${towtankVersion()}`,
@@ -180,10 +189,10 @@ function podFolders({ tier, paths }: StartSpec): { readonly stateDir: string; re
 }
 
 // What kubelets write into the resolv.conf of pods.
-function podNameservers({ spec, plan }: Parts): readonly string[] {
-  const { replicas, nodeLocalDNS } = spec.config.dns;
-  if (nodeLocalDNS) return nodeCacheAddresses(plan.families);
-  return replicas > 0 ? plan.clusterDNS : [];
+function nodeDnsOf({ config }: StartSpec, { families, clusterDNS }: AddressPlan): NodeDns {
+  const { replicas, nodeLocalDNS, domain } = config.dns;
+  const servers = nodeLocalDNS ? nodeCacheAddresses(families) : clusterDNS;
+  return { clusterDNS: nodeLocalDNS || replicas > 0 ? servers : [], clusterDomain: domain, hostResolvConf: '' };
 }
 
 // Networks of this sandbox; there is no way to others. In the other tiers the machine's resolv.conf, which a DNS server may

@@ -3,6 +3,7 @@ import { createClusterCertificates } from '../../apiserver/certificates/cluster-
 import { buildKubeconfig } from '../../apiserver/certificates/kubeconfig.ts';
 import type { ServedKinds } from '../../controllers/config.ts';
 import { createServiceAllocator } from '../../controllers/service-allocator/service-allocator.ts';
+import { isLoopbackRange } from '../../kernel/loopback/ports.ts';
 import { listenTcp } from '../../kernel/sockets.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { KubeletConnection } from '../../kube/kubelet-connection.ts';
@@ -17,6 +18,7 @@ import type { ClusterNetwork } from './build-network.ts';
 import { ensureAuthority } from './cluster-authority.ts';
 import { compactHistory } from './compact-history.ts';
 import { reachFrom } from './reach-into-network.ts';
+import { refuseForeignAddresses } from './refuse-foreign-addresses.ts';
 import { refuseLocalPolicies } from './refuse-local-policies.ts';
 import { systemClock } from './system-clock.ts';
 
@@ -61,6 +63,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock: systemClock,
     random: Math.random,
     allocator: allocatorOf(spec, plan),
+    ...(spec.tier === 'loopback' ? { admitsLoopback: isLoopbackRange } : {}),
     get kubelet() {
       return kubelet();
     },
@@ -111,7 +114,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 function allocatorOf({ tier }: StartSpec, { serviceCIDRs }: AddressPlan): ServiceAllocator {
   const allocator = createServiceAllocator({ serviceCIDRs });
-  return tier === 'full' ? allocator : refuseLocalPolicies(allocator, tier);
+  if (tier === 'full') return allocator;
+  const refusing = refuseLocalPolicies(allocator, tier);
+  return tier === 'loopback' ? refuseForeignAddresses(refusing) : refusing;
 }
 
 function typeFinders({ registry }: ApiServer): Pick<ControlPlane, 'findType' | 'findResource' | 'servedKinds'> {

@@ -40,7 +40,8 @@ export async function startProxies(options: ProxiesOptions): Promise<ReadonlyMap
     served.map(async ({ name, proxyMode }) => {
       const network = networks.get(name)!;
       const own = nodeOptions(options, network, proxyMode);
-      const { log, synced } = explainRefusals(own);
+      // What needs no rules is not refused by the kernel's lack of any.
+      const { log, synced } = explainRefusals(own, ...(network.netns.place?.loopback ? [async () => []] : []));
       const proxy = await startProxy({ ...own, services, log });
       void proxy.synced.then(synced);
       return [name, proxy] as const;
@@ -81,8 +82,7 @@ function nodeOptions(
       mode,
       balancing: config.proxy.balancing,
       clusterCIDRs: plan.podCIDRs,
-      // Every address of a shared namespace is a node's, as far as it is not a pod's.
-      ...(shared ? { nodePortAddresses: ['0.0.0.0/0', '::/0'] } : {}),
+      ...sharedSettings(network, plan),
     },
     restFactor: plan.nodes.length <= FEW_NODES ? 1 : plan.nodes.length / 2,
     families: plan.families.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
@@ -91,7 +91,8 @@ function nodeOptions(
       nft: createNftRunner(rules),
       conntrack: createConntrackRunner(rules),
     },
-    addresses: () => localAddresses(network),
+    addresses: () =>
+      netns.place?.loopback ? plan.nodes.flatMap(({ addresses }) => addresses) : localAddresses(network),
     ...(shared ? {} : { sysctl: nodeSysctl(netns) }),
     listen: (address) => listenTcp(netns, address),
     ...(transport === undefined ? {} : { userspace: { transport, sockets: nodeSockets(netns) } }),
@@ -100,6 +101,14 @@ function nodeOptions(
       else health.failed(component, error ?? message, true);
     },
   };
+}
+
+function sharedSettings({ netns }: NodeNetwork, { nodes }: AddressPlan): NodeProxyOptions['config'] {
+  if (netns.place === undefined) return {};
+  // Every address of a shared namespace is a node's, as far as it is not a pod's.
+  if (netns.place.loopback === undefined) return { nodePortAddresses: ['0.0.0.0/0', '::/0'] };
+  const own = nodes.flatMap(({ addresses }) => addresses);
+  return { portalRules: 'none', nodePortAddresses: own.map((address) => `${address}/32`) };
 }
 
 // All proxies of a large cluster share this machine's processors: what follows a change is gathered, so that a thousand pods

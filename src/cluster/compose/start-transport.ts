@@ -1,7 +1,10 @@
 import { availableParallelism } from 'node:os';
+import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import { reachablePort } from '../../kernel/sockets.ts';
 import { DEFAULT_LIMITS, type Transport } from '../../proxy/userspace/transport.ts';
 import type { AddressPlan } from '../config/address-plan.ts';
 import type { ComponentHealth } from './component-health.ts';
+import { shiftTargets } from './shift-targets.ts';
 import { systemClock } from './system-clock.ts';
 
 const COMPONENT = 'userspace proxy';
@@ -9,10 +12,21 @@ const MOST_THREADS = 4;
 
 /**
  * Starts what carries the traffic of all nodes in userspace mode; undefined when there is no such node. It is the engine, and
- * Node's own sockets with TOWTANK_USERSPACE=plain.
+ * Node's own sockets with TOWTANK_USERSPACE=plain. `root` is where the control plane stands.
  */
-export async function startTransport({ nodes }: AddressPlan, health: ComponentHealth): Promise<Transport | undefined> {
+export async function startTransport(
+  { nodes }: AddressPlan,
+  health: ComponentHealth,
+  root: NetworkNamespace,
+): Promise<Transport | undefined> {
   if (!nodes.some(({ proxyMode }) => proxyMode === 'userspace')) return undefined;
+  const transport = await createTransport(health);
+  return root.place?.loopback === undefined
+    ? transport
+    : shiftTargets(transport, (endpoint) => reachablePort(root, endpoint));
+}
+
+async function createTransport(health: ComponentHealth): Promise<Transport> {
   health.add(COMPONENT);
   const onError = (error: unknown): void => health.failed(COMPONENT, error, true);
   if (process.env['TOWTANK_USERSPACE'] === 'plain') {

@@ -30,7 +30,12 @@ export interface ClusterConfig {
     /** Where addresses of LoadBalancer Services come from; inside nodeCIDRs. */
     readonly loadBalancerCIDRs: Readonly<Record<IPFamily, string>>;
   };
-  readonly proxy: { readonly balancing: Balancing; readonly iptablesBackend: 'auto' | 'nft' | 'legacy' };
+  readonly proxy: {
+    readonly balancing: Balancing;
+    readonly iptablesBackend: 'auto' | 'nft' | 'legacy';
+    /** Somebody asked for the nodes' proxy modes; without it a tier that has but one takes that. */
+    readonly isModeChosen?: true;
+  };
   readonly dns: {
     readonly replicas: number;
     readonly domain: string;

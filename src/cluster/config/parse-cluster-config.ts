@@ -64,11 +64,18 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
     proxy: {
       balancing: overrides.balancing ?? proxy.balancing.oneOf(BALANCINGS, 'random'),
       iptablesBackend: proxy.iptablesBackend.oneOf(['auto', 'nft', 'legacy'], 'auto'),
+      ...(isModeChosen(overrides, proxy.mode, fields.nodes) ? { isModeChosen: true } : {}),
     },
     dns: readDns(fields.dns),
     api: { port: overrides.apiPort ?? fields.api.fields(['port']).port.integer(0, 0, 65535) },
     store: readStoreConfig(fields.store, overrides.store),
   };
+}
+
+function isModeChosen({ proxyMode }: ConfigOverrides, mode: FieldReader, nodes: FieldReader): boolean {
+  const asksForIt = (node: unknown): boolean =>
+    (node as { readonly proxyMode?: unknown } | null)?.proxyMode !== undefined;
+  return proxyMode !== undefined || !mode.absent || (Array.isArray(nodes.value) && nodes.value.some(asksForIt));
 }
 
 function checkName(name: string, field: FieldReader): string {

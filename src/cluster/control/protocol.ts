@@ -1,5 +1,6 @@
 import type { Connection } from '../../proxy/userspace/transport.ts';
 import type { ProxyMode } from '../config/cluster-config.ts';
+import type { Tier } from '../tiers.ts';
 
 /** Where a command runs: in a pod's container, on a node, or at the outside client. */
 export type Target =
@@ -107,9 +108,21 @@ export interface ComponentStatus {
   readonly message: string;
 }
 
+/** What a loopback cluster can do on its machine. */
+export interface LoopbackStatus {
+  /** Ports below this one may not be opened, and stand `portOffset` higher. */
+  readonly firstPort: number;
+  readonly portOffset: number;
+  /** Programs find names of the cluster; built-in images always do. */
+  readonly findsNames: boolean;
+}
+
 /** What `towtank status` shows. */
 export interface ClusterStatus {
   readonly name: string;
+  readonly tier: Tier;
+  /** Only in the loopback tier. */
+  readonly loopback?: LoopbackStatus | undefined;
   readonly version: string;
   readonly apiServer: string;
   readonly uptimeSeconds: number;

@@ -136,7 +136,7 @@ async function askUdp(
     if (reply[0] === packet[0] && reply[1] === packet[1]) resolve(reply);
   });
   try {
-    socket.connect(port, server);
+    socket.connect(network.portOf?.(server, port) ?? port, server);
     return await promise;
   } finally {
     socket.close();

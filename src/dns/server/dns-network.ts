@@ -11,6 +11,8 @@ export interface DnsNetwork {
   /** A socket to ask others from. */
   openUdp(family: 4 | 6): Promise<UdpSocket>;
   connectTcp(address: string, port: number): Socket;
+  /** The port at which a server answers datagrams for `port`, where that is another one. */
+  portOf?(address: string, port: number): number;
 }
 
 const RECEIVE_BUFFER = 4 << 20;

@@ -16,6 +16,7 @@ export const requiredPrograms: readonly RequiredProgram[] = [
   { name: 'unshare', package: 'util-linux', required: true, costs: 'no cluster starts' },
   { name: 'nsenter', package: 'util-linux', required: true, costs: 'no cluster can be entered: exec, shell' },
   { name: 'mount', package: 'mount', required: true, costs: 'pods have no /proc of their own' },
+  { name: 'setpriv', package: 'util-linux', required: false, costs: 'no tier but the full one' },
   { name: 'setsid', package: 'util-linux', required: false, costs: 'no terminals: exec -t, shell' },
   { name: 'iptables', package: 'iptables', required: true, costs: 'no proxy mode iptables' },
   { name: 'iptables-restore', package: 'iptables', required: true, costs: 'no proxy mode iptables' },

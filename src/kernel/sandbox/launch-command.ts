@@ -41,9 +41,9 @@ export function sandboxCommand(
 }
 
 // Stands beside a supervisor that has no namespaces of its own, as no kernel would clean up after it: whatever ends it, the same
-// words with --clean follow.
+// words with --clean follow. Should it be killed itself, its death tells the supervisor to stop.
 const guard = `
-"$@" >&2 &
+"$0" --pdeathsig=TERM -- "$@" >&2 &
 child=$!
 echo up
 exec >&2
@@ -60,7 +60,10 @@ trap '' TERM INT
 exit "$status"
 `;
 
-/** The words that start `command` where it stands, and `command --clean` when it has ended. They print `up` when it runs. */
-export function guardCommand(command: readonly string[]): readonly string[] {
-  return ['/bin/sh', '-c', guard, 'towtank-guard', ...command];
+/**
+ * The words that start `command` where it stands, by setpriv(1) of util-linux, and `command --clean` when it has ended. They print
+ * `up` when it runs.
+ */
+export function guardCommand(command: readonly string[], setpriv: string): readonly string[] {
+  return ['/bin/sh', '-c', guard, setpriv, ...command];
 }

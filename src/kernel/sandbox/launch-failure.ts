@@ -41,6 +41,12 @@ export function readLaunchFacts(failure: Pick<LaunchFacts, 'stderr' | 'administr
   };
 }
 
+/** Whether a setting of this machine keeps ordinary users from user namespaces, or most of their programs. */
+export function forbidsUserNamespaces(facts: LaunchFacts): boolean {
+  const { apparmorRestriction, maxUserNamespaces, unprivilegedUserNamespaces } = facts;
+  return apparmorRestriction === 1 || maxUserNamespaces === 0 || unprivilegedUserNamespaces === 0;
+}
+
 /** The error that says why there is no sandbox and what to do about it. */
 export function launchError(facts: LaunchFacts): TowtankError {
   const { stderr, administrator, container } = facts;

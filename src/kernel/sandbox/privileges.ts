@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { Privileges } from './launch-command.ts';
 
-const capabilities = { SETGID: 6n, SETUID: 7n, SETPCAP: 8n, NET_ADMIN: 12n, SYS_ADMIN: 21n } as const;
+const capabilities = {
+  ...{ SETGID: 6n, SETUID: 7n, SETPCAP: 8n },
+  ...{ NET_BIND_SERVICE: 10n, NET_ADMIN: 12n, NET_RAW: 13n, SYS_ADMIN: 21n },
+} as const;
 
-/** Whether a capability is in effect, by the text of /proc/PID/status. */
-export function hasCapability(name: keyof typeof capabilities, status: string): boolean {
+/** Whether a capability is in effect, by the text of /proc/PID/status; this process's when it is left away. */
+export function hasCapability(
+  name: keyof typeof capabilities,
+  status = readFileSync('/proc/self/status', 'latin1'),
+): boolean {
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   return ((effective >> capabilities[name]) & 1n) === 1n;
 }

@@ -63,7 +63,7 @@ export class FlatFabric implements AsyncDisposable {
       const isFirst = this.#nodes.size === 0;
       const add = isFirst ? buildMasqueradeAddresses(addresses) : buildFlatAddresses(addresses, 'addAddress');
       links.apply(this.root, add);
-      const node = new NodeNetwork(plan, this.#addSender(plan.name, addresses, true), {
+      const node = new NodeNetwork(plan, this.#addSender(plan.name, addresses, true).netns, {
         attachPod: (pod) => this.#attachPod(pod),
         announce: (address) => links.apply(this.root, buildFlatAddresses([address], 'addAddress')),
         withdraw: (address) => links.apply(this.root, buildFlatAddresses([address], 'deleteAddress')),
@@ -77,7 +77,7 @@ export class FlatFabric implements AsyncDisposable {
   addOutsideClient({ name, addresses }: OutsideClientPlan): NetworkNamespace {
     const own = addresses.map(withoutPrefixLength);
     links.apply(this.root, buildFlatAddresses(own, 'addAddress'));
-    return this.#addSender(name, own, false);
+    return this.#addSender(name, own, false).netns;
   }
 
   /** Kills the programs of all places and removes link, addresses, routes and rules. */
@@ -89,13 +89,10 @@ export class FlatFabric implements AsyncDisposable {
 
   #attachPod({ name, addresses }: PodPlan): PodNetwork {
     links.apply(this.root, buildFlatAddresses(addresses, 'addAddress'));
-    const netns = this.#addSender(name, addresses, true);
+    const { netns, sender } = this.#addSender(name, addresses, true);
     const detach = (): void => {
-      const { uid } = netns.place!;
-      const sender = this.#senders.get(uid);
-      if (sender === undefined) return;
-      this.#senders.delete(uid);
-      killUsers(uid, uid);
+      if (!this.#senders.delete(sender.uid)) return;
+      killUsers(sender.uid, sender.uid);
       links.apply(this.root, [
         ...buildSenderRemoval(sender, this.#plan.ranges),
         ...buildFlatAddresses(addresses, 'deleteAddress'),
@@ -105,12 +102,16 @@ export class FlatFabric implements AsyncDisposable {
     return { name, netns, addresses, detach };
   }
 
-  #addSender(name: string, addresses: readonly string[], isInside: boolean): NetworkNamespace {
+  #addSender(
+    name: string,
+    addresses: readonly string[],
+    isInside: boolean,
+  ): { readonly netns: NetworkNamespace; readonly sender: FlatSender } {
     const uid = this.#freeUid();
     const sender: FlatSender = { uid, addresses, isInside };
     links.apply(this.root, buildSender(sender, this.#plan.ranges));
     this.#senders.set(uid, sender);
-    return NetworkNamespace.share(name, { addresses, uid });
+    return { netns: NetworkNamespace.share(name, { addresses, uid }), sender };
   }
 
   #freeUid(): number {

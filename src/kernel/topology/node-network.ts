@@ -57,7 +57,7 @@ export class NodeNetwork {
 
   /** Makes a pod's namespace and connects it. Throws ERR_SYSCALL (EEXIST) when the name is taken; nothing is left then. */
   attachPod({ name, addresses }: PodPlan): PodNetwork {
-    checkPlan({ name, addresses, podCIDRs: [] });
+    if (!this.#isLoopback) checkPlan({ name, addresses, podCIDRs: [] });
     const attachment = this.#attachment;
     if (typeof attachment === 'object') return this.#attachShared(attachment, { name, addresses });
     const netns = NetworkNamespace.create(name);
@@ -85,7 +85,7 @@ export class NodeNetwork {
    * Whoever announced it before must withdraw it.
    */
   announce(address: string): void {
-    checkHost(address);
+    if (!this.#isLoopback) checkHost(address);
     const isNew = !this.#announced.has(address);
     this.#announced.add(address);
     if (typeof this.#attachment === 'object') {
@@ -108,6 +108,11 @@ export class NodeNetwork {
     for (const pod of [...this.#pods.values()]) pod.detach();
     this.#announcer[Symbol.dispose]();
     this.netns.delete();
+  }
+
+  // Nothing is configured there, and its addresses are no machine's on any network.
+  get #isLoopback(): boolean {
+    return this.netns.place?.loopback !== undefined;
   }
 
   #attachShared(attachment: SharedAttachment, plan: PodPlan): PodNetwork {

@@ -57,6 +57,7 @@ async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
 // The C library's own resolver, in the pod's network and with its files, is the one that its programs would use.
 async function resolveName(world: ContainerWorld, host: string): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
+  if (world.pod.lookUp !== undefined) return world.pod.lookUp(host);
   const { exitCode, stdout } = await runToEnd(world, ['getent', 'ahosts', host]);
   const words = stdout
     .toString('utf8')

@@ -17,7 +17,7 @@ import { ContainerWorld } from './container-world.ts';
 import { type HostPort, hostPortMappings } from './host-port-mappings.ts';
 import type { PodAddressPool } from './pod-addresses.ts';
 import { type IssueToken, PodFiles } from './pod-files.ts';
-import type { PodWorld } from './pod-world.ts';
+import type { LookUp, PodWorld } from './pod-world.ts';
 import { startProgramContainer } from './program-container.ts';
 
 export interface KernelPodRuntimeOptions {
@@ -31,6 +31,7 @@ export interface KernelPodRuntimeOptions {
   readonly layers: string;
   readonly clock: Clock;
   readonly dns: NodeDns;
+  readonly lookUp?: LookUp | undefined;
   readonly resources: NodeResources;
   readonly objects: PodObjects;
   readonly issueToken: IssueToken;
@@ -116,8 +117,11 @@ export class KernelPodRuntime implements PodRuntime {
       onError,
     });
     const layers = join(this.#options.layers, pod.metadata?.uid ?? '');
-    const resolver = netns.place === undefined ? {} : resolverEnvironment(buildResolvConf(pod, dns).conf);
-    const world: PodWorld = { pod: () => current.pod, netns, podIPs, hostname, files, layers, resolver, clock };
+    const { conf } = buildResolvConf(pod, dns);
+    const resolver = asksMachine(netns) ? resolverEnvironment(conf) : {};
+    const asked = this.#options.lookUp;
+    const lookUp = asked && ((host: string) => namedByPod(pod, host) ?? asked(netns, host, conf));
+    const world: PodWorld = { pod: () => current.pod, netns, podIPs, hostname, files, layers, resolver, lookUp, clock };
     let removed: Promise<void> | undefined;
     return {
       podIPs,
@@ -140,6 +144,18 @@ export class KernelPodRuntime implements PodRuntime {
 function startContainer(world: ContainerWorld): Promise<RunningContainer> {
   const { plan } = world.start;
   return plan.kind === 'program' ? startProgramContainer(world, plan.command) : startBuiltinContainer(world, plan);
+}
+
+// Pods that share the machine's resolver file, and are known to the servers that it names.
+function asksMachine({ place }: NetworkNamespace): boolean {
+  return place !== undefined && place.loopback?.findsNames !== false;
+}
+
+// What the hosts file of a pod of its own would say.
+function namedByPod({ spec }: Pod, host: string): Promise<readonly string[]> | undefined {
+  if (host === 'localhost') return Promise.resolve(['127.0.0.1']);
+  const aliases = (spec?.hostAliases ?? []).filter(({ hostnames = [] }) => hostnames.includes(host));
+  return aliases.length === 0 ? undefined : Promise.resolve(aliases.map(({ ip }) => ip));
 }
 
 // What the file cannot say where all pods share it, glibc takes from the environment; the nameserver is the same for all.

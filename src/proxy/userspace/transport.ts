@@ -22,8 +22,8 @@ export interface Unreachable {
 
 /** Sockets of one node's network namespace: the door through which the proxy reaches them. All throw what the kernel says. */
 export interface NodeSockets {
-  /** Descriptor of the network namespace, for setns(2). */
-  readonly netns: number;
+  /** Descriptor of the network namespace, for setns(2); undefined where it is that of this process. */
+  readonly netns: number | undefined;
   /** A listening socket, as a descriptor. */
   listenTcp(options: SocketOptions): number;
   /** A bound UDP socket, as a descriptor. */

@@ -1,4 +1,4 @@
-import { udpSocket } from '../../../kernel/sockets.ts';
+import { reachablePort, udpSocket } from '../../../kernel/sockets.ts';
 import type { BuiltinContext } from '../builtin-image.ts';
 
 export interface UdpQuestion {
@@ -22,7 +22,7 @@ export async function askUdp({ netns, schedule }: BuiltinContext, question: UdpQ
   socket.on('error', (error) => answer.reject(error));
   socket.once('message', (data) => answer.resolve(data.toString('utf8')));
   // A connected socket is told of "port unreachable".
-  socket.connect(port, host, () => socket.send(payload));
+  socket.connect(reachablePort(netns, { host, port }), host, () => socket.send(payload));
   try {
     return await answer.promise;
   } finally {

@@ -131,7 +131,8 @@ export class Engine {
   /** A socket in a network namespace; undefined when descriptors or memory ran out. */
   socket(netns: Namespace, { v6, type }: { readonly v6: boolean; readonly type: number }): number | undefined {
     const { system } = this;
-    if (this.#netns !== netns.id) {
+    if (netns.fd === undefined) this.goHome();
+    else if (this.#netns !== netns.id) {
       check(system, 'setns', system.setns(netns.fd, CLONE_NEWNET));
       this.#netns = netns.id;
     }
