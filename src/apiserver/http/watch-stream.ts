@@ -12,6 +12,7 @@ import type { FieldCause } from '../schema/contract.ts';
 import type { TableColumns } from '../tables/table-columns.ts';
 import { forbidden, notSupported } from '../validation/field-errors.ts';
 import type { ApiReply, ApiRequest } from './api-request.ts';
+import { EventWriter, eventFrame } from './event-writer.ts';
 import type { MediaType } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, printTable, type TableRow } from './print-table.ts';
 import { acceptedMedia, includeOf } from './read-verbs.ts';
@@ -22,6 +23,10 @@ const BOOKMARK_MS = 60_000;
 const MIN_TIMEOUT_MS = 1_800_000;
 // A client that is this far behind is cut off: it lists again, and costs nobody else memory.
 const MAX_BUFFERED = 32 * 1024 * 1024;
+// The same for what happens while a client takes what is there already.
+const MAX_HELD = 20_000;
+/** Objects of the initial state that are written in one turn of the event loop. */
+const TURN_OBJECTS = 250;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 interface WatchOptions {
@@ -103,9 +108,12 @@ class WatchStream {
   readonly #machinery: Machinery;
   readonly #options: WatchOptions;
   readonly #response: ServerResponse;
+  readonly #events: EventWriter;
   #timeout: Disposable | undefined;
   #nextBookmark: Disposable | undefined;
   #handle: WatchHandle | undefined;
+  /** What has happened since the initial state, which is still on its way. */
+  #held: ObjectChange[] | undefined;
   #columnsSent = false;
   #ended = false;
 
@@ -113,25 +121,38 @@ class WatchStream {
     this.#machinery = machinery;
     this.#options = options;
     this.#response = response;
+    this.#events = new EventWriter(response, (buffered) => this.#checkBuffered(buffered));
   }
 
   start(): void {
     const { clock } = this.#machinery;
     const { timeoutMs, bookmarks, selection, initialEvents } = this.#options;
-    this.#response.setHeader('content-type', 'application/json');
-    this.#response.writeHead(200);
-    this.#response.flushHeaders();
     this.#response.on('close', () => this.#end());
     this.#timeout = clock.schedule(timeoutMs, () => this.#end());
     if (bookmarks) this.#scheduleBookmark();
-    let from = this.#options.revision ?? 0;
-    if (initialEvents) {
-      const { changes, revision } = currentState(this.#machinery, selection);
-      this.#send(changes);
-      if (this.#options.initialEnd) this.#bookmark(revision, true);
-      from = revision;
+    if (!initialEvents) {
+      this.#follow(this.#options.revision ?? 0);
+      return;
     }
-    this.#follow(from);
+    const { changes, revision } = currentState(this.#machinery, selection);
+    this.#held = [];
+    this.#follow(revision);
+    this.#sendState(changes, revision, 0);
+  }
+
+  // As fast as the client takes it, and never for long: others wait meanwhile.
+  #sendState(state: readonly ObjectChange[], revision: number, from: number): void {
+    if (this.#ended) return;
+    const next = Math.min(from + TURN_OBJECTS, state.length);
+    for (let at = from; at < next; at++) this.#events.write(this.#frame(state[at]!));
+    if (next < state.length) {
+      this.#events.whenTaken(() => this.#sendState(state, revision, next));
+      return;
+    }
+    if (this.#options.initialEnd) this.#bookmark(revision, true);
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#send(held);
   }
 
   #follow(revision: number): void {
@@ -150,14 +171,21 @@ class WatchStream {
 
   #send(changes: readonly ObjectChange[]): void {
     if (this.#ended) return;
-    const response = this.#response;
-    if (changes.length > 1) response.cork();
-    for (const change of changes) response.write(this.#frame(change));
-    if (changes.length > 1) response.uncork();
-    if (response.writableLength > MAX_BUFFERED) {
-      response.destroy();
-      this.#end();
+    if (this.#held) {
+      for (const change of changes) this.#held.push(change);
+      if (this.#held.length > MAX_HELD) this.#cutOff();
+      return;
     }
+    for (const change of changes) this.#events.write(this.#frame(change));
+  }
+
+  #checkBuffered(buffered: number): void {
+    if (buffered > MAX_BUFFERED) this.#cutOff();
+  }
+
+  #cutOff(): void {
+    this.#response.destroy();
+    this.#end();
   }
 
   #frame(change: ObjectChange): Buffer {
@@ -168,7 +196,7 @@ class WatchStream {
     if (known) return known;
     const object =
       representation === 'object' ? change.json : Buffer.from(JSON.stringify(partialMetadata(change.object, version)));
-    const frame = Buffer.concat([Buffer.from(`{"type":"${change.type}","object":`), object, Buffer.from('}\n')]);
+    const frame = eventFrame(change.type, object);
     change.frames.set(key, frame);
     return frame;
   }
@@ -190,12 +218,12 @@ class WatchStream {
       metadata: { resourceVersion: row.served.metadata?.resourceVersion },
     });
     this.#columnsSent = true;
-    return Buffer.from(`{"type":"${type}","object":${JSON.stringify(table)}}\n`);
+    return eventFrame(type, Buffer.from(JSON.stringify(table)));
   }
 
   #scheduleBookmark(): void {
     this.#nextBookmark = this.#machinery.clock.schedule(BOOKMARK_MS, () => {
-      if (this.#handle) this.#bookmark(this.#machinery.store.revision, false);
+      if (this.#handle && !this.#held) this.#bookmark(this.#machinery.store.revision, false);
       this.#scheduleBookmark();
     });
   }
@@ -212,13 +240,13 @@ class WatchStream {
     if (representation === 'table') {
       const bookmark = object as unknown as KubeObject;
       const empty = { ...columns, cells: () => columns.columns.map(() => '') };
-      this.#response.write(this.#tableEvent('BOOKMARK', empty, { stored: bookmark, served: bookmark }));
-    } else this.#response.write(`{"type":"BOOKMARK","object":${JSON.stringify(object)}}\n`);
+      this.#events.write(this.#tableEvent('BOOKMARK', empty, { stored: bookmark, served: bookmark }));
+    } else this.#events.write(eventFrame('BOOKMARK', Buffer.from(JSON.stringify(object))));
   }
 
   #fail(cause: ApiStatusError): void {
     if (this.#ended) return;
-    this.#response.write(`{"type":"ERROR","object":${JSON.stringify(cause.toStatus())}}\n`);
+    this.#events.write(eventFrame('ERROR', Buffer.from(JSON.stringify(cause.toStatus()))));
     this.#end();
   }
 
@@ -228,6 +256,6 @@ class WatchStream {
     this.#handle?.close();
     this.#timeout?.[Symbol.dispose]();
     this.#nextBookmark?.[Symbol.dispose]();
-    this.#response.end();
+    this.#events.end();
   }
 }
