@@ -5,6 +5,7 @@ import { encodeName, readName } from '../wire/name.ts';
 import { Rcode } from '../wire/rcode.ts';
 import { RecordClass, RecordType } from '../wire/record-type.ts';
 import type { AnswerTable, TableEntry } from '../zone/answer-table.ts';
+import { copyBytes } from '../zone/compiled-answer.ts';
 import { writeShuffled } from './shuffle-addresses.ts';
 import { buildSoaTemplate, SOA_POINTERS, SOA_SERIAL } from './soa-template.ts';
 
@@ -163,9 +164,9 @@ export class FastPath {
     const start = at + questionEnd;
     if (this.#options.shuffle && compiled.shuffles.length > 0) {
       writeShuffled(compiled, { bytes: out, at: start }, this.#options.random);
-    } else out.set(bytes, start);
+    } else copyBytes(bytes, out, { at: start });
     if (this.#upper) {
-      const zoneAt = this.#nameEnd - entry.zoneLength;
+      const zoneAt = this.#nameEnd - served!.zoneLength;
       for (const spot of compiled.zoneSpots) out.set(query.subarray(zoneAt, this.#nameEnd), start + spot);
     }
     if (this.#optAt !== 0) this.#writeOpt(query, out, start + bytes.length);

@@ -1,5 +1,5 @@
 import type { Random } from '../../kube/clock.ts';
-import type { AddressRun, CompiledAnswer } from '../zone/compiled-answer.ts';
+import { type AddressRun, type CompiledAnswer, copyBytes } from '../zone/compiled-answer.ts';
 
 /** Copies a compiled answer to `out` at `at` with its address records in uniformly random order. */
 export function writeShuffled(
@@ -7,7 +7,7 @@ export function writeShuffled(
   space: { readonly bytes: Uint8Array; readonly at: number },
   random: Random,
 ): void {
-  space.bytes.set(answer.bytes, space.at);
+  copyBytes(answer.bytes, space.bytes, space);
   for (const run of answer.shuffles) {
     if (run.stride > 0) swapRecords(run, space, random);
     else copyInRandomOrder(run, answer.bytes, { ...space, random });
@@ -36,7 +36,7 @@ function swapRecords(
 // Records of different lengths (A beside AAAA) cannot be swapped in place.
 function copyInRandomOrder(
   { offsets }: AddressRun,
-  bytes: Uint8Array,
+  bytes: string,
   { bytes: out, at, random }: { bytes: Uint8Array; at: number; random: Random },
 ): void {
   const order = Array.from({ length: offsets.length - 1 }, (_, i) => i);
@@ -46,6 +46,7 @@ function copyInRandomOrder(
     const record = order[pick]!;
     order[pick] = order[left - 1]!;
     const end = offsets[record + 1]!;
-    for (let from = offsets[record]!; from < end; from++) out[to++] = bytes[from]!;
+    copyBytes(bytes, out, { at: to, from: offsets[record]!, to: end });
+    to += end - offsets[record]!;
   }
 }

@@ -1,5 +1,5 @@
 import { addressOfReverse } from '../wire/ip.ts';
-import { encodeName, matchZone } from '../wire/name.ts';
+import { matchZone, readName } from '../wire/name.ts';
 import { RecordType } from '../wire/record-type.ts';
 import { answerQuestion, type ZoneAnswer } from './answer-question.ts';
 import type { ServiceEntry, StateObserver } from './cluster-state.ts';
@@ -9,13 +9,13 @@ import { parseRequest } from './parse-request.ts';
 
 /** A name that exists, with its answers by type: built when first asked for. Null is NODATA, undefined not yet asked. */
 export interface TableEntry {
-  /** Lower case, absolute. */
-  readonly name: string;
+  /** Its name in wire form as Latin-1 text, in lower case. */
+  readonly key: string;
   /** The zone it is in, lower case. */
   readonly zone: string;
-  /** Bytes of the zone's name in wire form. */
-  readonly zoneLength: number;
   readonly owner: ServiceEntry | string;
+  /** Another name of the same owner. */
+  readonly next: TableEntry | undefined;
   a: CompiledAnswer | null | undefined;
   aaaa: CompiledAnswer | null | undefined;
   srv: CompiledAnswer | null | undefined;
@@ -37,7 +37,8 @@ const UNKNOWN: Verdict = { kind: 'unknown' };
 export class AnswerTable implements StateObserver, Disposable {
   readonly view: ZoneView;
   readonly #entries = new Map<string, TableEntry>();
-  readonly #keysByOwner = new Map<ServiceEntry | string, string[]>();
+  /** The name of an owner that was added last; it leads to the others. */
+  readonly #byOwner = new Map<ServiceEntry | string, TableEntry>();
   readonly #subscription: Disposable;
 
   constructor(view: ZoneView) {
@@ -69,7 +70,7 @@ export class AnswerTable implements StateObserver, Disposable {
     const { namespace, service } = request;
     const owner = multicluster ? state.serviceImport(namespace, service) : state.service(namespace, service);
     if (owner === undefined || found.some((item) => item.external)) return UNKNOWN;
-    return { kind: 'entry', entry: this.#add(key, { name, zone, owner }) };
+    return { kind: 'entry', entry: this.#add({ key, zone, owner }) };
   }
 
   /** The answer of an entry for A, AAAA, SRV or PTR; null for NODATA, undefined when it takes more than bytes. */
@@ -112,41 +113,39 @@ export class AnswerTable implements StateObserver, Disposable {
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
     this.#entries.clear();
-    this.#keysByOwner.clear();
+    this.#byOwner.clear();
   }
 
   #classifyReverse(name: string, { zone, key }: { zone: string; key: string }): Verdict {
     const answer = answerNow(this.view, { name, type: RecordType.PTR, zone });
     if (answer === undefined || answer === 'name-error' || answer.answer.length === 0) return UNKNOWN;
     const ip = addressOfReverse(name);
-    return ip === undefined ? UNKNOWN : { kind: 'entry', entry: this.#add(key, { name, zone, owner: ip }) };
+    return ip === undefined ? UNKNOWN : { kind: 'entry', entry: this.#add({ key, zone, owner: ip }) };
   }
 
-  #add(key: string, { name, zone, owner }: { name: string; zone: string; owner: ServiceEntry | string }): TableEntry {
-    const zoneLength = encodeName(zone)!.length;
+  #add({ key, zone, owner }: Pick<TableEntry, 'key' | 'zone' | 'owner'>): TableEntry {
     const unasked = { a: undefined, aaaa: undefined, srv: undefined, ptr: undefined };
-    const entry: TableEntry = { name, zone, zoneLength, owner, ...unasked };
+    const entry: TableEntry = { key, zone, owner, next: this.#byOwner.get(owner), ...unasked };
     this.#entries.set(key, entry);
-    const keys = this.#keysByOwner.get(owner);
-    if (keys === undefined) this.#keysByOwner.set(owner, [key]);
-    else keys.push(key);
+    this.#byOwner.set(owner, entry);
     return entry;
   }
 
   #forget(owner: ServiceEntry | string): void {
-    const keys = this.#keysByOwner.get(owner);
-    if (keys === undefined) return;
-    this.#keysByOwner.delete(owner);
-    for (const key of keys) this.#entries.delete(key);
+    let entry = this.#byOwner.get(owner);
+    if (entry === undefined) return;
+    this.#byOwner.delete(owner);
+    for (; entry !== undefined; entry = entry.next) this.#entries.delete(entry.key);
   }
 
   #forgetAddresses(): void {
-    for (const owner of [...this.#keysByOwner.keys()]) if (typeof owner === 'string') this.#forget(owner);
+    for (const owner of [...this.#byOwner.keys()]) if (typeof owner === 'string') this.#forget(owner);
   }
 
-  #compile({ name, zone, owner }: TableEntry, type: number): CompiledAnswer | null | undefined {
+  #compile({ key, zone, owner }: TableEntry, type: number): CompiledAnswer | null | undefined {
     // Under a reverse name every other type is for the slow path: it may fall through.
     if ((typeof owner === 'string') !== (type === RecordType.PTR)) return typeof owner === 'string' ? undefined : null;
+    const { name } = readName(Buffer.from(key, 'latin1'), 0)!;
     const answer = answerNow(this.view, { name, type, zone });
     if (answer === undefined || answer === 'name-error') return undefined;
     return answer.answer.length === 0 ? null : compileAnswer(name, zone, answer);

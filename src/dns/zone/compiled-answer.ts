@@ -9,7 +9,8 @@ import { RecordClass, RecordType } from '../wire/record-type.ts';
  * put in any order.
  */
 export interface CompiledAnswer {
-  readonly bytes: Uint8Array;
+  /** A character each (Latin-1): of so few bytes, a typed array would be mostly the array. */
+  readonly bytes: string;
   readonly answerCount: number;
   readonly additionalCount: number;
   /** Runs of at least two address records, to be put in random order. */
@@ -28,6 +29,15 @@ export interface AddressRun {
 
 const NONE: readonly never[] = [];
 
+/** Copies some characters of an answer's bytes, all of them by default. */
+export function copyBytes(
+  bytes: string,
+  out: Uint8Array,
+  { at, from = 0, to = bytes.length }: { readonly at: number; readonly from?: number; readonly to?: number },
+): void {
+  for (let i = from, next = at; i < to; i++, next++) out[next] = bytes.charCodeAt(i);
+}
+
 /** Compiles the records that answer `name` (lower case); `zone` is the zone in lower case. */
 export function compileAnswer(
   name: string,
@@ -42,13 +52,13 @@ export function compileAnswer(
   const { additional } = records;
   const message = encodeMessage({ id: 0, flags: 0, questions: [question], answer, authority: [], additional });
   const start = HEADER_LENGTH + encodeName(name)!.length + 4;
-  const bytes = message.slice(start);
+  const bytes = message.subarray(start);
   const offsets = recordOffsets(bytes, answer.length + additional.length);
   const zoneLength = encodeName(zone)!.length;
   const shuffles = [...addressRun(answer, offsets), ...addressRun(additional, offsets.slice(answer.length))];
   const zoneSpots = answer.flatMap(({ type }, i) => (type === RecordType.SRV ? [offsets[i + 1]! - zoneLength] : []));
   return {
-    bytes,
+    bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'),
     answerCount: answer.length,
     additionalCount: additional.length,
     // Most answers have neither, and there is one per name and type.

@@ -39,10 +39,11 @@ function slimMeta(meta: ObjectMeta | undefined): ObjectMeta {
 function slimService({ metadata, spec, status }: Service): Service {
   const ports = spec?.ports?.map(({ name, protocol, port }) => ({ name, protocol, port }));
   const { type, clusterIP, clusterIPs, externalName, externalIPs } = spec ?? {};
+  const several = (clusterIPs?.length ?? 0) > 0;
   const ingress = status?.loadBalancer?.ingress;
   return {
     metadata: slimMeta(metadata),
-    spec: { type, clusterIP, clusterIPs, externalName, externalIPs, ports },
+    spec: { type, ...(several ? { clusterIPs } : { clusterIP }), externalName, externalIPs, ports },
     ...(ingress === undefined ? {} : { status: { loadBalancer: { ingress } } }),
   };
 }
@@ -54,7 +55,8 @@ function slimSlice({ metadata, ports, endpoints }: EndpointSlice): EndpointSlice
     ports: ports?.map(({ name, protocol, port }) => ({ name, protocol, port })),
     endpoints: endpoints?.map(({ addresses, conditions, hostname, targetRef, zone }) => ({
       addresses,
-      ...(conditions === undefined ? {} : { conditions: { ready: conditions.ready } }),
+      // Every other endpoint counts as ready.
+      ...(conditions?.ready === false ? { conditions: { ready: false } } : {}),
       ...(hostname === undefined ? {} : { hostname }),
       ...(targetRef === undefined ? {} : { targetRef: { name: targetRef.name } }),
       ...(zone === undefined ? {} : { zone }),
