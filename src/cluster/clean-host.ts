@@ -5,6 +5,7 @@ import { restoreResolver } from '../kernel/resolver-file.ts';
 import { createConntrackRunner } from '../kernel/runners/conntrack-runner.ts';
 import { createIptablesRunner } from '../kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../kernel/runners/nft-runner.ts';
+import { rulesModeOf } from '../proxy/config/proxy-config.ts';
 import { createBackend } from '../proxy/create-backend.ts';
 import { claimNetwork, resolverName } from './claim-network.ts';
 import { systemClock } from './compose/system-clock.ts';
@@ -34,7 +35,10 @@ async function cleanFlat({ config }: StartSpec): Promise<void> {
     nft: createNftRunner(netns),
     conntrack: createConntrackRunner(netns),
   };
-  const mode = config.nodes[0]?.proxyMode === 'iptables' ? 'iptables' : 'nftables';
+  const mode = rulesModeOf({
+    mode: config.nodes[0]?.proxyMode ?? 'nftables',
+    portalRules: config.proxy.userspace?.portalRules ?? 'nftables',
+  });
   for (const family of config.network.ipFamilies) {
     const backend = await createBackend({
       config: { mode, portalRules: mode },

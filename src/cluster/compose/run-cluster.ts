@@ -102,7 +102,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   late.kubelets = kubelets;
   onStep('API server');
 
-  const transport = await startTransport(plan, health, network.fabric.root);
+  const transport = await startTransport(spec.config, health, network.fabric.root);
   if (transport !== undefined) stack.use(transport);
   const [proxies, controllers] = await Promise.all([startNodeProxies(parts, transport), startBrains(parts, stack)]);
   for (const proxy of proxies.values()) stack.use(proxy);

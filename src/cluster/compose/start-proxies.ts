@@ -81,6 +81,7 @@ function nodeOptions(
     config: {
       mode,
       balancing: config.proxy.balancing,
+      portalRules: config.proxy.userspace?.portalRules ?? 'nftables',
       clusterCIDRs: plan.podCIDRs,
       ...sharedSettings(network, plan),
     },

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { reachablePort } from '../../kernel/sockets.ts';
-import { DEFAULT_LIMITS, type Transport } from '../../proxy/userspace/transport.ts';
-import type { AddressPlan } from '../config/address-plan.ts';
+import { DEFAULT_LIMITS, type Transport, type TransportLimits } from '../../proxy/userspace/transport.ts';
+import type { ClusterConfig } from '../config/cluster-config.ts';
 import type { ComponentHealth } from './component-health.ts';
 import { shiftTargets } from './shift-targets.ts';
 import { systemClock } from './system-clock.ts';
@@ -11,29 +11,30 @@ const COMPONENT = 'userspace proxy';
 const MOST_THREADS = 4;
 
 /**
- * Starts what carries the traffic of all nodes in userspace mode; undefined when there is no such node. It is the engine, and
- * Node's own sockets with TOWTANK_USERSPACE=plain. `root` is where the control plane stands.
+ * Starts what carries the traffic of all nodes in userspace mode; undefined when there is no such node. `root` is where the
+ * control plane stands.
  */
 export async function startTransport(
-  { nodes }: AddressPlan,
+  { nodes, proxy }: Pick<ClusterConfig, 'nodes' | 'proxy'>,
   health: ComponentHealth,
   root: NetworkNamespace,
 ): Promise<Transport | undefined> {
   if (!nodes.some(({ proxyMode }) => proxyMode === 'userspace')) return undefined;
-  const transport = await createTransport(health);
+  health.add(COMPONENT);
+  const onError = (error: unknown): void => health.failed(COMPONENT, error, true);
+  const transport = await openTransport({ ...DEFAULT_LIMITS, ...proxy.userspace?.limits }, onError);
   return root.place?.loopback === undefined
     ? transport
     : shiftTargets(transport, (endpoint) => reachablePort(root, endpoint));
 }
 
-async function createTransport(health: ComponentHealth): Promise<Transport> {
-  health.add(COMPONENT);
-  const onError = (error: unknown): void => health.failed(COMPONENT, error, true);
+/** What carries the traffic of userspace mode: the engine, and Node's own sockets with TOWTANK_USERSPACE=plain. */
+export async function openTransport(limits: TransportLimits, onError: (error: unknown) => void): Promise<Transport> {
   if (process.env['TOWTANK_USERSPACE'] === 'plain') {
     const { PlainTransport } = await import('../../proxy/userspace/plain/plain-transport.ts');
-    return new PlainTransport({ clock: systemClock, random: Math.random, limits: DEFAULT_LIMITS, onError });
+    return new PlainTransport({ clock: systemClock, random: Math.random, limits, onError });
   }
   const { EngineTransport } = await import('../../proxy/userspace/engine/engine-transport.ts');
   const threads = Math.min(availableParallelism(), MOST_THREADS);
-  return new EngineTransport({ limits: DEFAULT_LIMITS, threads, onError });
+  return new EngineTransport({ limits, threads, onError });
 }

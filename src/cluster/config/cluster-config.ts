@@ -1,3 +1,5 @@
+import type { PortalRules } from '../../proxy/config/proxy-config.ts';
+import type { TransportLimits } from '../../proxy/userspace/transport.ts';
 import type { StoreConfig } from './store-config.ts';
 
 /** How a node's kube-proxy works. */
@@ -13,6 +15,12 @@ export interface NodeConfig {
   /** Label topology.kubernetes.io/zone; no label when undefined. */
   readonly zone?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** How userspace mode works on all nodes that have it. */
+export interface UserspaceConfig {
+  readonly portalRules: PortalRules;
+  readonly limits: Partial<Pick<TransportLimits, 'idleMs' | 'udpIdleMs' | 'drainMs'>>;
 }
 
 /** A cluster as the user wants it, complete: every default is filled in. Kind Cluster of towtank.dev/v1alpha1. */
@@ -35,6 +43,8 @@ export interface ClusterConfig {
     readonly iptablesBackend: 'auto' | 'nft' | 'legacy';
     /** Somebody asked for the nodes' proxy modes; without it a tier that has but one takes that. */
     readonly isModeChosen?: true;
+    /** Of nodes in userspace mode; undefined: nftables rules and DEFAULT_LIMITS. */
+    readonly userspace?: UserspaceConfig | undefined;
   };
   readonly dns: {
     readonly replicas: number;

@@ -1,4 +1,5 @@
 import { UserError } from '../../errors/towtank-error.ts';
+import { parseGoDuration } from '../../proxy/config/go-duration.ts';
 
 /** Reads one value of a document and speaks of it by its path (`spec.nodes[1].name`) when it is wrong. */
 export class FieldReader {
@@ -73,6 +74,14 @@ export class FieldReader {
     if (this.absent) return fallback;
     if (typeof this.value !== 'boolean') throw this.fail('must be true or false');
     return this.value;
+  }
+
+  /** Milliseconds of a duration such as `1m30s`; undefined when the field is absent. */
+  duration(): number | undefined {
+    if (this.absent) return undefined;
+    const ms = parseGoDuration(this.string(''));
+    if (ms === undefined || ms < 0) throw this.fail('must be a duration such as 30s or 1h30m');
+    return ms;
   }
 
   oneOf<K extends string>(choices: readonly K[], fallback: K): K {

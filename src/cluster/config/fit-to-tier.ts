@@ -8,12 +8,14 @@ import { hasLoopbackRange } from './loopback-ranges.ts';
  * ERR_TIER for what was asked for and cannot be had in it, with the reason.
  */
 export function fitToTier(config: ClusterConfig, tier: Tier): ClusterConfig {
-  const { network, nodes, dns } = config;
+  const { network, nodes, dns, proxy } = config;
   if (tier !== 'loopback' && hasLoopbackRange(network))
     throw refusal(tier, 'ranges of 127.0.0.0/8', 'they are for sockets without a network of their own');
   if (tier === 'full') return config;
   if (network.cni !== 'ptp') throw refusal(tier, `cni ${network.cni}`, 'pods have no links of their own');
   if (dns.nodeLocalDNS) throw refusal(tier, 'nodeLocalDNS', 'nodes have no addresses of their own');
+  if (tier === 'flat' && proxy.userspace?.portalRules === 'none')
+    throw refusal(tier, 'portalRules none', 'addresses of Services would be those of the whole container');
   if (tier === 'flat' && new Set(nodes.map(({ proxyMode }) => proxyMode)).size > 1)
     throw refusal(tier, 'a proxyMode for each node', 'one kube-proxy serves all nodes');
   return { ...config, nodes: fitModes(config, tier), network: fitFamilies(network, tier) };

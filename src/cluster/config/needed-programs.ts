@@ -1,3 +1,4 @@
+import type { RulesMode } from '../../proxy/config/proxy-config.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 
 /** Names of the programs that the proxies of this cluster run. */
@@ -12,8 +13,7 @@ export function neededPrograms({
     const program = `${family === 'IPv6' ? 'ip6tables' : 'iptables'}${suffix}`;
     return [program, `${program}-restore`, `${program}-save`];
   });
-  return [
-    ...(modes.has('iptables') ? iptables : []),
-    ...(modes.has('nftables') || modes.has('userspace') ? ['nft'] : []),
-  ];
+  const portalRules = proxy.userspace?.portalRules ?? 'nftables';
+  const needs = (mode: RulesMode): boolean => modes.has(mode) || (modes.has('userspace') && portalRules === mode);
+  return [...(needs('iptables') ? iptables : []), ...(needs('nftables') ? ['nft'] : [])];
 }

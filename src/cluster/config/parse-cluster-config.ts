@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml';
 import { UserError } from '../../errors/towtank-error.ts';
+import type { PortalRules } from '../../proxy/config/proxy-config.ts';
 import {
   API_VERSION,
   BALANCINGS,
@@ -11,6 +12,7 @@ import {
   type NodeConfig,
   PROXY_MODES,
   type ProxyMode,
+  type UserspaceConfig,
 } from './cluster-config.ts';
 import { FieldReader } from './field-reader.ts';
 import { readStoreConfig, type StoreEngine } from './store-config.ts';
@@ -26,6 +28,7 @@ export interface ConfigOverrides {
   readonly store?: StoreEngine | undefined;
 }
 
+const PORTAL_RULES = ['nftables', 'iptables', 'none'] as const satisfies readonly PortalRules[];
 const FAMILIES = ['IPv4', 'IPv6'] as const satisfies readonly IPFamily[];
 const NAME = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;
 
@@ -55,7 +58,7 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
   apiVersion.oneOf([API_VERSION], API_VERSION);
   kind.oneOf(['Cluster'], 'Cluster');
   const fields = spec.fields(['nodes', 'network', 'proxy', 'dns', 'api', 'store']);
-  const proxy = fields.proxy.fields(['mode', 'balancing', 'iptablesBackend']);
+  const proxy = fields.proxy.fields(['mode', 'balancing', 'iptablesBackend', 'userspace']);
   const mode = overrides.proxyMode ?? proxy.mode.oneOf(PROXY_MODES, 'iptables');
   return {
     name: checkName(overrides.name ?? metadata.fields(['name']).name.string('towtank'), metadata),
@@ -65,6 +68,7 @@ function buildConfig(document: FieldReader, overrides: ConfigOverrides): Cluster
       balancing: overrides.balancing ?? proxy.balancing.oneOf(BALANCINGS, 'random'),
       iptablesBackend: proxy.iptablesBackend.oneOf(['auto', 'nft', 'legacy'], 'auto'),
       ...(isModeChosen(overrides, proxy.mode, fields.nodes) ? { isModeChosen: true } : {}),
+      userspace: readUserspace(proxy.userspace),
     },
     dns: readDns(fields.dns),
     api: { port: overrides.apiPort ?? fields.api.fields(['port']).port.integer(0, 0, 65535) },
@@ -76,6 +80,23 @@ function isModeChosen({ proxyMode }: ConfigOverrides, mode: FieldReader, nodes: 
   const asksForIt = (node: unknown): boolean =>
     (node as { readonly proxyMode?: unknown } | null)?.proxyMode !== undefined;
   return proxyMode !== undefined || !mode.absent || (Array.isArray(nodes.value) && nodes.value.some(asksForIt));
+}
+
+function readUserspace(field: FieldReader): UserspaceConfig | undefined {
+  if (field.absent) return undefined;
+  const given = field.fields(['portalRules', 'idleTimeout', 'udpIdleTimeout', 'drainTimeout']);
+  const idleMs = given.idleTimeout.duration();
+  const udpIdleMs = given.udpIdleTimeout.duration();
+  const drainMs = given.drainTimeout.duration();
+  if (udpIdleMs === 0) throw given.udpIdleTimeout.fail('must be longer: a flow would end with its first datagram');
+  return {
+    portalRules: given.portalRules.oneOf(PORTAL_RULES, 'nftables'),
+    limits: {
+      ...(idleMs === undefined ? {} : { idleMs }),
+      ...(udpIdleMs === undefined ? {} : { udpIdleMs }),
+      ...(drainMs === undefined ? {} : { drainMs }),
+    },
+  };
 }
 
 function checkName(name: string, field: FieldReader): string {

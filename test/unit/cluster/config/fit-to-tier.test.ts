@@ -13,6 +13,7 @@ describe('a configuration in the flat tier', () => {
     [{ network: { ipFamilies: ['IPv4', 'IPv6'] } }, 'IPv6'],
     [{ network: { cni: 'bridge' } }, 'cni bridge'],
     [{ nodes: [{ proxyMode: 'iptables' }, { proxyMode: 'nftables' }] }, 'a proxyMode for each node'],
+    [{ proxy: { mode: 'userspace', userspace: { portalRules: 'none' } } }, 'portalRules none'],
   ])('refuses %j with the reason', (spec, what) => {
     expect(() => flat(spec)).toThrow(`the flat tier cannot have ${what}: `);
   });

@@ -5,11 +5,16 @@ import { neededPrograms } from '../../../../src/cluster/config/needed-programs.t
 
 type Backend = ClusterConfig['proxy']['iptablesBackend'];
 
-function programs(modes: readonly ProxyMode[], iptablesBackend: Backend, ipFamilies = NETWORK_DEFAULTS.ipFamilies) {
+function programs(
+  modes: readonly ProxyMode[],
+  iptablesBackend: Backend,
+  ipFamilies = NETWORK_DEFAULTS.ipFamilies,
+  userspace?: ClusterConfig['proxy']['userspace'],
+) {
   return neededPrograms({
     nodes: modes.map((proxyMode, index) => ({ name: `node-${index}`, proxyMode, labels: {} })),
     network: { ...NETWORK_DEFAULTS, ipFamilies },
-    proxy: { balancing: 'random', iptablesBackend },
+    proxy: { balancing: 'random', iptablesBackend, userspace },
   });
 }
 
@@ -27,4 +32,11 @@ test('a cluster needs the programs of its proxy modes, back end and families, ea
   ]);
   expect(programs(['nftables'], 'auto')).toEqual(['nft']);
   expect(programs(['userspace'], 'auto')).toEqual(['nft']);
+});
+
+test('userspace mode needs the program of the rules that lead to it, and none without rules', () => {
+  const portal = (portalRules: 'iptables' | 'none') =>
+    programs(['userspace'], 'auto', ['IPv4'], { portalRules, limits: {} });
+  expect(portal('iptables')).toEqual(['iptables', 'iptables-restore', 'iptables-save']);
+  expect(portal('none')).toEqual([]);
 });

@@ -35,7 +35,29 @@ describe('parseClusterConfig', () => {
     expect([config.name, config.nodes.length, config.nodes[0]?.proxyMode]).toEqual(['b', 2, 'nftables']);
   });
 
+  it('reads how userspace mode works, and leaves out what is not said', () => {
+    const userspace = (text: string) => parseClusterConfig(`spec: {proxy: {${text}}}`, 'f').proxy.userspace;
+    expect(userspace('')).toBeUndefined();
+    expect(userspace('userspace: {drainTimeout: 1m}')).toEqual({
+      portalRules: 'nftables',
+      limits: { drainMs: 60_000 },
+    });
+    expect(userspace('userspace: {portalRules: none, idleTimeout: 1h, udpIdleTimeout: 1s500ms}')).toEqual({
+      portalRules: 'none',
+      limits: { idleMs: 3_600_000, udpIdleMs: 1500 },
+    });
+  });
+
   it.each([
+    ['spec: {proxy: {userspace: {idleTimeout: 30}}}', 'cluster.yaml: spec.proxy.userspace.idleTimeout: must be text'],
+    [
+      'spec: {proxy: {userspace: {drainTimeout: -1s}}}',
+      'cluster.yaml: spec.proxy.userspace.drainTimeout: must be a duration such as 30s or 1h30m',
+    ],
+    [
+      'spec: {proxy: {userspace: {udpIdleTimeout: 0s}}}',
+      'cluster.yaml: spec.proxy.userspace.udpIdleTimeout: must be longer',
+    ],
     ['spec: {nodez: 3}', 'cluster.yaml: spec.nodez: unknown field; known here: nodes, network, proxy, dns, api'],
     ['spec: {nodes: 0}', 'cluster.yaml: spec.nodes: must be a whole number from 1 to 250'],
     [
