@@ -6,7 +6,10 @@ interface ProxyCommandOptions {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly nodeName?: string;
-  readonly proxyMode?: 'iptables' | 'nftables';
+  readonly proxyMode?: 'iptables' | 'nftables' | 'userspace';
+  readonly portalRules?: 'iptables' | 'nftables';
+  readonly idleTimeout?: string;
+  readonly drainTimeout?: string;
   readonly config?: string;
   readonly cleanup?: boolean;
 }
@@ -19,8 +22,16 @@ export function addProxyCommand(program: Command): void {
     .option('--kubeconfig <file>', 'how to reach the API server (default: the ServiceAccount of this pod)')
     .option('--context <name>', 'a context of the kubeconfig (default: its current one)')
     .option('--node-name <node>', 'the node that this machine is (default: its host name)')
-    .addOption(new Option('--proxy-mode <mode>', 'default iptables').choices(['iptables', 'nftables']))
+    .addOption(new Option('--proxy-mode <mode>', 'default iptables').choices(['iptables', 'nftables', 'userspace']))
     .option('--config <file>', 'a KubeProxyConfiguration (v1alpha1)')
+    .addOption(
+      new Option('--portal-rules <mode>', 'rules that lead to a proxy in userspace mode, default nftables').choices([
+        'iptables',
+        'nftables',
+      ]),
+    )
+    .option('--idle-timeout <duration>', 'userspace mode: reset connections that say nothing (default: never)')
+    .option('--drain-timeout <duration>', 'userspace mode: reset connections to endpoints that left (default: never)')
     .option('--cleanup', 'remove the rules of any proxy and end')
     .addHelpText(
       'after',

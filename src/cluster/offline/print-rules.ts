@@ -32,7 +32,7 @@ export function printRules(request: RulesRequest): string {
     mode,
     nodeIPs,
     packets: questions,
-    ...(config ? { config: readKubeProxyConfiguration(config.text, config.file, mode).config } : {}),
+    ...(config ? { config: readKubeProxyConfiguration(config.text, config.file, { mode }).config } : {}),
     ...(family ? { families: [family] } : {}),
   });
   return request.output === 'json' ? `${JSON.stringify(offlineJson(result), undefined, 2)}\n` : printOffline(result);

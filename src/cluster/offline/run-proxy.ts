@@ -14,8 +14,11 @@ import type { ProxyLog } from '../../proxy/proxy-log.ts';
 import { type Proxy as NodeProxy, type ProxyOptions, startProxy } from '../../proxy/proxy-server.ts';
 import { RuleOwnership } from '../../proxy/rule-ownership.ts';
 import { feedServiceFacts } from '../../proxy/service-facts-feed.ts';
+import type { Transport } from '../../proxy/userspace/transport.ts';
 import { explainRefusals } from '../compose/explain-refusals.ts';
+import { nodeSockets } from '../compose/node-sockets.ts';
 import { nodeSysctl } from '../compose/node-sysctl.ts';
+import { openTransport } from '../compose/start-transport.ts';
 import { systemClock } from '../compose/system-clock.ts';
 import { giveBackMemory } from './give-back-memory.ts';
 import { createHostRunners } from './host-runners.ts';
@@ -29,18 +32,19 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
   const settings = readProxySettings(options);
   await using stack = new AsyncDisposableStack();
   const netns = NetworkNamespace.current();
-  const runners = await createHostRunners(netns, settings.mode);
-  const { nodeName, mode } = settings;
+  const runners = await createHostRunners(netns, settings.rules);
+  const { nodeName, rules, limits, config } = settings;
   const client = stack.use(openKubeClient({ ...settings, agent: 'towtank-proxy', onProblem: reportProblems() }));
   const ownership = new RuleOwnership(runners);
   const found = await ownership.check();
-  await ownership.claim(mode, hostFamilies());
-  log({ level: 'info', message: `proxy of node ${nodeName} in ${mode} mode` });
+  await ownership.claim(rules, hostFamilies());
+  log({ level: 'info', message: `proxy of node ${nodeName} in ${config.mode} mode` });
   const informers = stack.use(new SharedInformers(narrowClient(client, nodeName), systemClock));
   const startedAt = systemClock.now();
-  const proxy = stack.use(await startHostProxy(settings, { netns, runners, client, informers }));
+  const transport = config.mode === 'userspace' ? stack.use(await openTransport(limits, carriedBadly)) : undefined;
+  const proxy = stack.use(await startHostProxy(settings, { netns, runners, client, informers, transport }));
   // Only now: a proxy that runs already holds the ports, and its rules are not left ones.
-  for (const left of found) if (left.mode !== mode) await removeProxyRules(runners, left.mode, [left.family]);
+  for (const left of found) if (left.mode !== rules) await removeProxyRules(runners, left.mode, [left.family]);
   void proxy.synced.then(() => {
     log({ level: 'info', message: `the rules are in the kernel, ${systemClock.now() - startedAt} ms after the start` });
     if (informers.for(resources.nodes).get(nodeName) === undefined)
@@ -60,9 +64,15 @@ export async function cleanUpProxy(): Promise<void> {
   await new RuleOwnership(runners).release();
 }
 
-type HostParts = Pick<ProxyOptions, 'client' | 'informers' | 'runners'> & { readonly netns: NetworkNamespace };
+type HostParts = Pick<ProxyOptions, 'client' | 'informers' | 'runners'> & {
+  readonly netns: NetworkNamespace;
+  readonly transport: Transport | undefined;
+};
 
-async function startHostProxy({ nodeName, config }: ProxySettings, { netns, ...parts }: HostParts): Promise<NodeProxy> {
+async function startHostProxy(
+  { nodeName, config }: ProxySettings,
+  { netns, transport, ...parts }: HostParts,
+): Promise<NodeProxy> {
   const explained = explainRefusals({ log, config, runners: parts.runners });
   const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
   const common = { client: parts.client, clock: systemClock };
@@ -78,11 +88,15 @@ async function startHostProxy({ nodeName, config }: ProxySettings, { netns, ...p
     sysctl: nodeSysctl(netns),
     processors: availableParallelism(),
     listen: (address) => listen(netns, address),
+    ...(transport && { userspace: { transport, sockets: nodeSockets(netns) } }),
     log: explained.log,
   });
   void proxy.synced.then(explained.synced);
   return proxy;
 }
+
+const carriedBadly = (error: unknown): void =>
+  log({ level: 'warning', message: 'a thread that carries connections failed', error });
 
 const hostFamilies = (): readonly Family[] => (existsSync('/proc/sys/net/ipv6') ? ['ipv4', 'ipv6'] : ['ipv4']);
 

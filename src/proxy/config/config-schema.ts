@@ -71,7 +71,7 @@ const gates: FieldSchema = (value) =>
 const anything: FieldSchema = () => undefined;
 const periods = { syncPeriod: duration, minSyncPeriod: duration };
 
-/** The fields of KubeProxyConfiguration v1alpha1, all releases to 1.36. */
+/** The fields of KubeProxyConfiguration v1alpha1, all releases to 1.36, and `udpIdleTimeout`, which went with userspace mode. */
 export const KUBE_PROXY_CONFIGURATION: FieldSchema = {
   apiVersion: text,
   kind: text,
@@ -121,6 +121,7 @@ export const KUBE_PROXY_CONFIGURATION: FieldSchema = {
   },
   configSyncPeriod: duration,
   portRange: text,
+  udpIdleTimeout: duration,
 };
 
 /** What is wrong with a value, one line for each field, beginning with its path. Null stands for "not set" everywhere. */

@@ -7,8 +7,10 @@ import {
   type ConntrackConfig,
   DEFAULT_PROXY_CONFIG,
   type DetectLocalMode,
+  type PortalRules,
   type ProxyConfig,
-  type RulesMode,
+  type ProxyMode,
+  rulesModeOf,
 } from './proxy-config.ts';
 
 /** KubeProxyConfiguration as it is in the file, after its fields have been checked. */
@@ -27,6 +29,7 @@ interface KubeProxyConfiguration {
   readonly featureGates?: Readonly<Record<string, boolean>>;
   readonly iptables?: ModeSection & { readonly localhostNodePorts?: boolean };
   readonly nftables?: ModeSection;
+  readonly udpIdleTimeout?: string;
   readonly conntrack?: { readonly [K in keyof ConntrackConfig]?: string | number | boolean | null };
   readonly clientConnection?: { readonly kubeconfig?: string };
 }
@@ -42,13 +45,25 @@ export interface ReadConfiguration {
   readonly config: ProxyConfig;
   /** clientConnection.kubeconfig, '' when it is not set. */
   readonly kubeconfig: string;
+  /** udpIdleTimeout of userspace mode; undefined when it is not set. */
+  readonly udpIdleMs: number | undefined;
+}
+
+/** What is said elsewhere, and wins over a file. */
+export interface ConfigurationOverrides {
+  readonly mode?: ProxyMode | undefined;
+  readonly portalRules?: PortalRules | undefined;
 }
 
 /**
- * Reads a KubeProxyConfiguration (YAML or JSON). `file` is how errors name it; `mode` replaces its mode, so that the settings
- * of that mode are taken. Throws UserError ERR_INVALID_CONFIG that names every unknown or invalid field.
+ * Reads a KubeProxyConfiguration (YAML or JSON). `file` is how errors name it; a mode in `overrides` replaces its mode, so that
+ * the settings of that mode are taken. Throws UserError ERR_INVALID_CONFIG that names every unknown or invalid field.
  */
-export function readKubeProxyConfiguration(content: string, file: string, mode?: RulesMode): ReadConfiguration {
+export function readKubeProxyConfiguration(
+  content: string,
+  file: string,
+  { mode, portalRules = DEFAULT_PROXY_CONFIG.portalRules }: ConfigurationOverrides = {},
+): ReadConfiguration {
   const given = parseDocument(content, file);
   const document = mode === undefined ? given : { ...given, mode };
   const problems = [
@@ -57,7 +72,7 @@ export function readKubeProxyConfiguration(content: string, file: string, mode?:
   ];
   if (problems.length === 0) problems.push(...checkMeaning(document as KubeProxyConfiguration));
   if (problems.length > 0) throw invalid(file, problems);
-  return toConfig(withoutNulls(document) as KubeProxyConfiguration);
+  return toConfig(withoutNulls(document) as KubeProxyConfiguration, portalRules);
 }
 
 function parseDocument(content: string, file: string): object {
@@ -90,8 +105,8 @@ function checkKind({ apiVersion, kind }: KubeProxyConfiguration): string[] {
 function checkMeaning(document: KubeProxyConfiguration): string[] {
   const { mode = '', detectLocalMode, detectLocal } = document;
   const problems: string[] = [];
-  if (!['', 'iptables', 'nftables'].includes(mode)) {
-    problems.push(`mode: ${JSON.stringify(mode)} is not supported here; use iptables or nftables`);
+  if (!['', 'iptables', 'nftables', 'userspace'].includes(mode)) {
+    problems.push(`mode: ${JSON.stringify(mode)} is not supported here; use iptables, nftables or userspace`);
   }
   if (detectLocalMode === 'BridgeInterface' && !detectLocal?.bridgeInterface) {
     problems.push('detectLocal.bridgeInterface: must not be empty in mode BridgeInterface');
@@ -112,14 +127,15 @@ function checkMeaning(document: KubeProxyConfiguration): string[] {
 const milliseconds = (text: string | undefined | null, fallback: number): number =>
   parseGoDuration(text ?? '') || fallback;
 
-function toConfig(document: KubeProxyConfiguration): ReadConfiguration {
+function toConfig(document: KubeProxyConfiguration, portalRules: PortalRules): ReadConfiguration {
   const defaults = DEFAULT_PROXY_CONFIG;
-  const mode = (document.mode || defaults.mode) as RulesMode;
-  const section: ModeSection = document[mode] ?? {};
+  const mode = (document.mode || defaults.mode) as ProxyMode;
+  const section: ModeSection = document[rulesModeOf({ mode, portalRules })] ?? {};
   const bindAddress = document.bindAddress || defaults.bindAddress;
   const config: ProxyConfig = {
     ...defaults,
     mode,
+    portalRules,
     hostnameOverride: (document.hostnameOverride ?? '').trim().toLowerCase(),
     bindAddress,
     healthzBindAddress: withPort(document.healthzBindAddress, unspecified(bindAddress), 10_256),
@@ -137,7 +153,11 @@ function toConfig(document: KubeProxyConfiguration): ReadConfiguration {
     conntrack: toConntrack(document.conntrack ?? {}),
     featureGates: document.featureGates ?? {},
   };
-  return { config, kubeconfig: document.clientConnection?.kubeconfig ?? '' };
+  return {
+    config,
+    kubeconfig: document.clientConnection?.kubeconfig ?? '',
+    udpIdleMs: milliseconds(document.udpIdleTimeout, 0) || undefined,
+  };
 }
 
 function toConntrack(section: NonNullable<KubeProxyConfiguration['conntrack']>): ConntrackConfig {

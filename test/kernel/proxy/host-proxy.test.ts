@@ -83,6 +83,30 @@ const runnersOf = (lab: PacketLab) => ({
   nft: createNftRunner(lab.node),
 });
 
+it.each(['iptables', 'nftables'] as const)(
+  'towtank proxy carries connections itself, led by rules of %s',
+  async (rules) => {
+    const { lab, api, words } = await createHost();
+    const flags = ['--portal-rules', rules, '--idle-timeout', '1h', '--drain-timeout', '1m'];
+    const first = stack.use(startHostProxy(lab.node, [...words('userspace'), ...flags]));
+    await first.synced;
+    expect(await send(lab)).toEqual({ kind: 'answered', backend: '10.244.0.2:8080', seenSource: '172.18.0.2' });
+    const client = api.server.client('test');
+    const [slice] = (await client.list(resources.endpointSlices)).items;
+    await client.update(resources.endpointSlices, { ...slice!, endpoints: [buildEndpoint({ ip: '10.244.0.3' })] });
+    await expect.poll(() => send(lab), { timeout: 30_000 }).toMatchObject({ backend: '10.244.0.3:8080' });
+    expect(await get(lab, 10_249, '/proxyMode')).toEqual({ status: 200, body: 'userspace' });
+    expect((await get(lab, 10_249, '/metrics')).body).toMatch(/towtank_userspace_connections_total\{.*\} [1-9]/);
+
+    first.program.kill('SIGTERM');
+    expect(await first.program.exited).toEqual({ exitCode: 0, signal: undefined });
+    expect(await send(lab)).toMatchObject({ kind: 'refused' });
+    const second = stack.use(startHostProxy(lab.node, [...words('userspace'), ...flags]));
+    await second.synced;
+    expect(await send(lab)).toMatchObject({ kind: 'answered', backend: '10.244.0.3:8080' });
+  },
+);
+
 describe.each(['iptables', 'nftables'] as const)('towtank proxy in %s mode', (mode) => {
   it('carries packets as a real API server says, through a restart, until clean-up', async () => {
     const { lab, api, words } = await createHost();
