@@ -88,7 +88,8 @@ async function startHostProxy(
     sysctl: nodeSysctl(netns),
     processors: availableParallelism(),
     listen: (address) => listen(netns, address),
-    ...(transport && { userspace: { transport, sockets: nodeSockets(netns) } }),
+    // Threads are in this namespace already; entering it takes a right that a proxy needs for nothing else.
+    ...(transport && { userspace: { transport, sockets: { ...nodeSockets(netns), netns: undefined } } }),
     log: explained.log,
   });
   void proxy.synced.then(explained.synced);
