@@ -9,12 +9,11 @@ import {
 } from './body-errors.ts';
 import { canonicalForm, TypeMismatch } from './canonical-form.ts';
 import type { BodyFormat, DecodedObject, FieldCause, GroupVersionKind, KindSchema } from './contract.ts';
-import { countKeys, goSyntaxError, jsonShape, MAX_DEPTH } from './json-syntax.ts';
 import type { StructNode } from './published-nodes.ts';
 import { readConfiguration } from './read-configuration.ts';
+import { readJsonText, readYamlText } from './read-text.ts';
 import { type StrictFindings, strictFindings } from './strict-json.ts';
 import { tables } from './tables.ts';
-import { parseYaml, YamlProblem } from './yaml-text.ts';
 
 /** What a published kind asks of the registry and of rooms that are loaded when they are needed. */
 export interface PublishedKindSurroundings {
@@ -77,35 +76,14 @@ export class PublishedKind implements KindSchema {
   }
 
   #readJson(body: Buffer): Body {
-    const text = body.toString();
-    try {
-      const { keys, unusualNumbers, depth } = jsonShape(body);
-      if (depth <= MAX_DEPTH) {
-        const value: unknown = JSON.parse(text);
-        return { value, text: () => text, suspicious: unusualNumbers || keys !== countKeys(value), yamlErrors: [] };
-      }
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
-    const problem = goSyntaxError(body) ?? 'invalid JSON';
-    throw unrecognized(this, `couldn't get version/kind; json parse error: ${problem}`, body);
+    const { value, text, hasDuplicates, hasUnusualNumbers } = readJsonText(body, this);
+    return { value, text: () => text, suspicious: hasUnusualNumbers || hasDuplicates, yamlErrors: [] };
   }
 
   #readYaml(body: Buffer): Body {
-    try {
-      const { value, duplicates } = parseYaml(body.toString());
-      const problem = `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
-      // Go's YAML becomes JSON with sorted keys before it is looked at.
-      return {
-        value,
-        text: () => JSON.stringify(sorted(value)),
-        suspicious: true,
-        yamlErrors: duplicates.length > 0 ? [problem] : [],
-      };
-    } catch (error) {
-      if (error instanceof YamlProblem) throw unrecognized(this, error.message, body);
-      throw error;
-    }
+    const { value, fieldErrors } = readYamlText(body, this);
+    // Go's YAML becomes JSON with sorted keys before it is looked at.
+    return { value, text: () => JSON.stringify(sorted(value)), suspicious: true, yamlErrors: fieldErrors };
   }
 
   #decode(body: Body, bytes: Buffer | undefined): DecodedObject {

@@ -12,10 +12,9 @@ import {
 import { canonicalForm, cloneJson, TypeMismatch } from '../canonical-form.ts';
 import { validateRules } from '../cel/validate-rules.ts';
 import type { BodyFormat, DecodedObject, FieldCause, GroupVersionKind, KindSchema, SchemaNode } from '../contract.ts';
-import { countKeys, goSyntaxError, jsonShape, MAX_DEPTH } from '../json-syntax.ts';
 import { readConfiguration } from '../read-configuration.ts';
+import { type ParsedText, readJsonText, readYamlText } from '../read-text.ts';
 import { strictFindings } from '../strict-json.ts';
-import { parseYaml, YamlProblem } from '../yaml-text.ts';
 import { dropNulls, fillDefaults } from './fill-defaults.ts';
 import { hasRules } from './has-rules.ts';
 import { pruneFields } from './prune-fields.ts';
@@ -31,11 +30,6 @@ export interface CustomVersion extends GroupVersionKind {
   readonly hasStatus: boolean;
   /** `spec.preserveUnknownFields` of old CRDs: nothing is pruned. */
   readonly preserveUnknownFields: boolean;
-}
-
-interface ParsedBody {
-  readonly value: unknown;
-  readonly fieldErrors: readonly string[];
 }
 
 /** The root as the strict decoder sees it: only metadata has a Go type. */
@@ -85,7 +79,7 @@ export class CustomKind implements KindSchema {
         'UnsupportedMediaType',
         'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
       );
-    const { value, fieldErrors } = format === 'json' ? this.#readJson(body) : this.#readYaml(body);
+    const { value, fieldErrors } = format === 'json' ? this.#readJson(body) : readYamlText(body, this);
     return this.#decode(value, fieldErrors, body);
   }
 
@@ -145,30 +139,9 @@ export class CustomKind implements KindSchema {
     return validateLists(this.#schema!, now);
   }
 
-  #readJson(body: Buffer): ParsedBody {
-    const { keys, depth } = jsonShape(body);
-    try {
-      if (depth <= MAX_DEPTH) {
-        const value: unknown = JSON.parse(body.toString());
-        const findings = keys === countKeys(value) ? undefined : strictFindings(body.toString(), undefined);
-        return { value, fieldErrors: findings?.fieldErrors ?? [] };
-      }
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
-    const problem = goSyntaxError(body) ?? 'invalid JSON';
-    throw unrecognized(this, `couldn't get version/kind; json parse error: ${problem}`, body);
-  }
-
-  #readYaml(body: Buffer): ParsedBody {
-    try {
-      const { value, duplicates } = parseYaml(body.toString());
-      const lines = duplicates.map((line) => `  ${line}`).join('\n');
-      return { value, fieldErrors: duplicates.length > 0 ? [`yaml: unmarshal errors:\n${lines}`] : [] };
-    } catch (error) {
-      if (error instanceof YamlProblem) throw unrecognized(this, error.message, body);
-      throw error;
-    }
+  #readJson(body: Buffer): ParsedText {
+    const { value, text, hasDuplicates } = readJsonText(body, this);
+    return { value, fieldErrors: hasDuplicates ? strictFindings(text, undefined).fieldErrors : [] };
   }
 
   #decode(value: unknown, strictErrors: readonly string[], body: Buffer | undefined): DecodedObject {
