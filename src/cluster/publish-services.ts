@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { firstPort, openPort, reachedPort } from '../kernel/loopback/ports.ts';
+import { firstPort } from '../kernel/loopback/first-port.ts';
+import { openPort, reachedPort } from '../kernel/loopback/ports.ts';
 import { ownAddresses } from '../kernel/own-networks.ts';
 import type { Tier } from '../kernel/tier.ts';
 import type { Service } from '../kube/generated/types.ts';

@@ -36,8 +36,8 @@ export interface SharedPlace {
 export interface LoopbackPlace {
   /** The first port that may be opened: `openPort` tells where those below stand. */
   readonly firstPort: number;
-  /** Its programs find names of the cluster, as the machine asks cluster DNS. */
-  readonly findsNames: boolean;
+  /** Why its programs do not find names of the cluster; undefined when they do, as the machine asks cluster DNS. */
+  readonly namesObstacle: string | undefined;
   /** What the environment of its programs has besides. */
   readonly environment: Readonly<Record<string, string>>;
 }

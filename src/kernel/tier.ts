@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { UserError } from '../errors/towtank-error.ts';
 import { isLibcAvailable } from './ffi/libc.ts';
-import { firstPort, portOffset } from './loopback/ports.ts';
+import { firstPort } from './loopback/first-port.ts';
+import { portOffset } from './loopback/ports.ts';
 import { resolverObstacle } from './loopback/resolver-obstacle.ts';
 import { isMachineNetwork } from './machine-network.ts';
 import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
@@ -143,14 +144,18 @@ function tryLoopback(): string {
   return loopbackLimits().join('; ') || 'every port, and names for every program';
 }
 
-/** What the loopback tier lacks on this machine beyond what it always lacks, in words. */
-export function loopbackLimits(): readonly string[] {
-  const first = firstPort();
-  const obstacle = resolverObstacle();
+/**
+ * What the loopback tier lacks on this machine beyond what it always lacks, in words. `obstacle` is what keeps programs from the
+ * names of a cluster that runs, null when nothing does.
+ */
+export function loopbackLimits(
+  first = firstPort(),
+  obstacle: string | null = resolverObstacle() ?? null,
+): readonly string[] {
   return [
     ...(first > 1
       ? [`ports below ${first} may not be opened and stand ${portOffset} higher: 80 is ${80 + portOffset}`]
       : []),
-    ...(obstacle === undefined ? [] : [`programs do not find names of the cluster: ${obstacle}`]),
+    ...(obstacle === null ? [] : [`programs do not find names of the cluster: ${obstacle}`]),
   ];
 }

@@ -35,9 +35,10 @@ towtank exec client -- true`;
 const tiers = [
   { tier: 'full', capAdd: ['NET_ADMIN', 'SYS_ADMIN'], paths: 7 },
   { tier: 'flat', capAdd: ['NET_ADMIN'], paths: 6 },
+  { tier: 'loopback', capAdd: [], paths: 6 },
 ] as const;
 
-describe.each(tiers)('with $capAdd', ({ tier, capAdd, paths }) => {
+describe.each(tiers)('with $capAdd: the $tier tier', ({ tier, capAdd, paths }) => {
   let container: Container;
 
   claim('doctor names the tier and what a missing privilege costs', () => {
@@ -45,9 +46,13 @@ describe.each(tiers)('with $capAdd', ({ tier, capAdd, paths }) => {
     expect(exitCode, stdout).toBe(0);
     expect(stdout).toMatch(new RegExp(`✓ tier ${tier} `));
     expect(stdout).toContain('clusters can run here');
-    if (tier === 'flat')
+    if (tier !== 'full')
       expect(stdout).toMatch(
         /– tier full .*\n\s+costs: .*IPv6.*\n\s+needs: docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN/,
+      );
+    if (tier === 'loopback')
+      expect(stdout).toMatch(
+        /– tier flat +lacks CAP_NET_ADMIN\n\s+costs: .*iptables.*\n\s+needs: docker run --cap-add NET_ADMIN/,
       );
   });
 
@@ -96,7 +101,8 @@ describe.each(tiers)('with $capAdd', ({ tier, capAdd, paths }) => {
     expect(seen.split(':')[0]).toBe(container.script("kubectl get pod caller -o jsonpath='{.status.podIP}'"));
   });
 
-  claim('a pod calls the Service by name, the client outside by load balancer only', () => {
+  const reached = tier === 'loopback' ? 'also by the address of a Service' : 'by load balancer only';
+  claim(`a pod calls the Service by name, the client outside ${reached}`, () => {
     expect(container.script('towtank exec caller -- curl -sS --max-time 10 http://web/hostname')).toMatch(/^web-/);
     const balancer = container.script("kubectl get service web -o jsonpath='{.status.loadBalancer.ingress[0].ip}'");
     expect(container.script(`towtank exec client -- curl -sS --max-time 10 http://${balancer}/hostname`)).toMatch(
@@ -106,7 +112,7 @@ describe.each(tiers)('with $capAdd', ({ tier, capAdd, paths }) => {
     expect(
       container.exec('towtank', 'exec', 'client', '--', 'curl', '-sS', '--max-time', '10', `http://${clusterIP}/`)
         .exitCode,
-    ).toBe(7);
+    ).toBe(tier === 'loopback' ? 0 : 7);
   });
 
   claim('published ports reach the API, a node port and a load balancer from outside', () => {
@@ -258,18 +264,66 @@ END`);
   });
 });
 
-describe('without privileges', () => {
-  claim('doctor says what is lacking, and what would bring it', () => {
-    const { exitCode, stdout } = lab.run(['doctor']);
-    expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/– tier full .*\n.*\n\s+needs: docker run --cap-add NET_ADMIN --cap-add SYS_ADMIN/);
-    expect(stdout).toMatch(/– tier flat +lacks CAP_NET_ADMIN\n.*\n\s+needs: docker run --cap-add NET_ADMIN/);
+describe('a flat cluster of the userspace proxy', () => {
+  claim('answers by name', async () => {
+    const command = ['up', '--foreground', '--join-host', '--proxy-mode', 'userspace'];
+    const container = lab.start('flat-userspace', { capAdd: ['NET_ADMIN'], command });
+    await container.saying(UP);
+    container.script(WEB);
+    expect(container.script('curl -sS --max-time 10 http://web/hostname')).toMatch(/^web-/);
+    container.stop();
+  });
+});
+
+describe('without any capability', () => {
+  const service = "$(kubectl get service web -o jsonpath='{.spec.clusterIP}')";
+
+  claim('root has names, as the resolver file is its own', async () => {
+    const container = lab.start('bare-root', { capDropAll: true });
+    expect(await container.saying(UP)).toContain('tier loopback');
+    container.script(WEB);
+    expect(container.script('curl -sS --max-time 10 http://web/hostname')).toMatch(/^web-/);
+    container.stop();
+    expect(container.exitCode()).toBe(0);
   });
 
-  claim('up says so and ends', () => {
-    const { exitCode, stderr } = lab.run(['up', '--foreground']);
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain('--cap-add NET_ADMIN alone gives the flat tier');
+  claim('an ordinary user has addresses, and is told why programs do not find names', async () => {
+    const container = lab.start('bare-user', { capDropAll: true, options: ['--user', '1000:1000'] });
+    const logs = await container.saying('opens a shell');
+    expect(logs).toContain(
+      'programs do not find names of the cluster: /etc/resolv.conf may not be written by this user',
+    );
+    expect(logs.match(/docker exec \S+ kubectl/g)).toHaveLength(3);
+    container.script(WEB);
+    expect(container.script(`curl -sS --max-time 10 http://${service}/hostname`)).toMatch(/^web-/);
+    const raw = '/api/v1/namespaces/default/services/web/proxy/hostname';
+    expect(container.script(`kubectl get --raw ${raw}`)).toMatch(/^web-/);
+    expect(container.script(`dig +short @127.96.0.10 web.default.svc.cluster.local`)).toContain('127.96.');
+    const outside = lab.outside(['curl', '-sS', '--max-time', '10', `http://${container.address}/hostname`]);
+    expect(outside.stdout).toMatch(/^web-/);
+    container.stop();
+    expect(container.exitCode()).toBe(0);
+  });
+
+  claim('an engine that keeps low ports has Services ten thousand higher, and says so', async () => {
+    const options = ['--user', '1000:1000'];
+    const container = lab.start('bare-high', { capDropAll: true, lowPorts: false, options });
+    expect(await container.saying(UP)).toContain('ports below 1024 may not be opened and stand 10000 higher');
+    container.script(WEB);
+    expect(container.script(`curl -sS --max-time 10 http://${service}:10080/hostname`)).toMatch(/^web-/);
+    expect(container.script('towtank dns query web --from caller')).toContain('127.96.');
+    const outside = lab.outside(['curl', '-sS', '--max-time', '10', `http://${container.address}:10080/hostname`]);
+    expect(outside.stdout).toMatch(/^web-/);
+    container.stop();
+  });
+
+  claim('IPv6 and rules are refused with the reason', () => {
+    const nftables = lab.run(['up', '--proxy-mode', 'nftables'], { capDropAll: true });
+    expect(nftables.exitCode).toBe(2);
+    expect(nftables.stderr).toContain('the loopback tier cannot have proxy mode nftables');
+    const flat = lab.run(['up', '--tier', 'flat'], { capDropAll: true });
+    expect(flat.exitCode).toBe(2);
+    expect(flat.stderr).toContain('the flat tier cannot be had here: lacks CAP_NET_ADMIN');
   });
 
   claim('the offline commands work, also for an ordinary user', () => {

@@ -24,6 +24,10 @@ export interface CommandResult {
 export interface RunOptions {
   /** As `docker run --cap-add`. */
   readonly capAdd?: readonly string[];
+  /** As `docker run --cap-drop ALL`: not even those that Docker gives to every container. */
+  readonly capDropAll?: boolean;
+  /** Docker lets every program open ports below 1024 in a container; default true. */
+  readonly lowPorts?: boolean;
   /** Words behind the image. */
   readonly command?: readonly string[];
   /** Further options of `docker run`. */
@@ -75,17 +79,19 @@ export class ContainerLab implements AsyncDisposable {
   }
 
   /** Starts a container; it has an address at which the lab's own namespace reaches it. */
-  start(name: string, { capAdd = [], command = [], options = [] }: RunOptions = {}): Container {
+  start(name: string, { command = [], options = [], lowPorts = true, ...privileges }: RunOptions = {}): Container {
     const address = `172.17.0.${this.#nextAddress++}`;
     this.#inside(['sh', '-ec', plugIn(name, address)]);
+    const portStart = '/proc/sys/net/ipv4/ip_unprivileged_port_start';
+    if (lowPorts) this.#inside(['ip', 'netns', 'exec', name, 'sh', '-c', `echo 0 >${portStart}`]);
     const words = ['-d', '--name', name, '--network', `ns:/run/netns/${name}`, ...options];
-    this.podman(['run', ...this.#privileges(capAdd), ...words, IMAGE, ...command]);
+    this.podman(['run', ...this.#privileges(privileges), ...words, IMAGE, ...command]);
     return new Container(this, name, address);
   }
 
   /** Runs one command of the image to its end, with no network but its own loopback. */
-  run(words: readonly string[], { capAdd = [], options = [] }: RunOptions = {}): CommandResult {
-    return this.try(['run', '--rm', ...this.#privileges(capAdd), '--network', 'none', ...options, IMAGE, ...words]);
+  run(words: readonly string[], { options = [], ...privileges }: RunOptions = {}): CommandResult {
+    return this.try(['run', '--rm', ...this.#privileges(privileges), '--network', 'none', ...options, IMAGE, ...words]);
   }
 
   /** Runs a command where the containers' outside is. */
@@ -163,8 +169,9 @@ export class ContainerLab implements AsyncDisposable {
     throw new Error(`the image cannot be built:\n${end}`);
   }
 
-  #privileges(capAdd: readonly string[]): readonly string[] {
-    const capabilities = [...DOCKER_CAPABILITIES, ...capAdd].flatMap((name) => ['--cap-add', name]);
+  #privileges({ capAdd = [], capDropAll = false }: RunOptions): readonly string[] {
+    const held = [...(capDropAll ? [] : DOCKER_CAPABILITIES), ...capAdd];
+    const capabilities = held.flatMap((name) => ['--cap-add', name]);
     const limits = ['--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=20000:20000'];
     const seccomp = `seccomp=${join(this.#folder, 'seccomp.json')}`;
     return ['--pull=never', '--cap-drop', 'ALL', ...capabilities, '--security-opt', seccomp, ...limits];
@@ -256,11 +263,13 @@ function hasProgram(name: string): boolean {
 
 // A bridge as Docker's, on which every container has a network namespace with an eth0.
 function plugIn(name: string, address: string): string {
+  // Names of links hold fifteen characters.
+  const link = `v-${address}`;
   return `
 ip link show docker0 >/dev/null 2>&1 || { ip link add docker0 type bridge; ip addr add ${HOST_ADDRESS}/16 dev docker0; ip link set docker0 up; }
 ip netns add ${name}
-ip link add v-${name} master docker0 type veth peer name eth0 netns ${name}
-ip link set v-${name} up
+ip link add ${link} master docker0 type veth peer name eth0 netns ${name}
+ip link set ${link} up
 ip -n ${name} addr add ${address}/16 dev eth0
 ip -n ${name} link set eth0 up
 ip -n ${name} link set lo up

@@ -11,7 +11,10 @@ export function admitEndpoints(
   rows: Readonly<Record<string, KindRow>>,
   admits: (address: string) => boolean,
 ): Readonly<Record<string, KindRow>> {
-  const isLeft = ({ message }: FieldCause): boolean => !admits(refusal.exec(message)?.[1] ?? '');
+  const isLeft = ({ message }: FieldCause): boolean => {
+    const [, address] = refusal.exec(message) ?? [];
+    return address === undefined || !admits(address);
+  };
   const admitted = Object.entries(rows).map(([key, row]) => [key, kinds.includes(key) ? filtered(row, isLeft) : row]);
   return Object.fromEntries(admitted) as Readonly<Record<string, KindRow>>;
 }

@@ -42,6 +42,7 @@ export function proxyHandler(parts: ProxyParts): SubresourceHandler {
       resource: info.resource,
       namespace: info.namespace,
       id: info.name ?? '',
+      admitsLoopback: parts.proxy?.admitsLoopback,
     });
     const forwarding = { parts, target, request, prefix, path: `${rest === '' ? '/' : rest}${query}` };
     if (target.type === 'kubelet') return askKubelet(forwarding, target.node);

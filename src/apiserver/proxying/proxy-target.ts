@@ -22,7 +22,11 @@ export interface TargetQuery {
   readonly resource: string;
   readonly namespace: string | undefined;
   readonly id: string;
+  /** Addresses of 127.0.0.0/8 that are the cluster's all the same. */
+  readonly admitsLoopback?: AdmitsLoopback | undefined;
 }
+
+type AdmitsLoopback = (address: string) => boolean;
 
 const KUBELET_PORT = '10250';
 const SINGULAR: Readonly<Record<string, string>> = { pods: 'pod', services: 'service', nodes: 'node' };
@@ -31,8 +35,9 @@ const SINGULAR: Readonly<Record<string, string>> = { pods: 'pod', services: 'ser
 export function findProxyTarget(reader: ObjectReader, random: Random, query: TargetQuery): ProxyTarget {
   const name = parseProxyName(query.id);
   if (!name) throw badRequest(`invalid ${SINGULAR[query.resource]} request ${JSON.stringify(query.id)}`);
-  if (query.resource === 'nodes') return nodeTarget(reader, name);
-  const scope = { ...name, namespace: query.namespace };
+  const { namespace, admitsLoopback } = query;
+  if (query.resource === 'nodes') return nodeTarget(reader, name, admitsLoopback);
+  const scope = { ...name, namespace, admitsLoopback };
   return query.resource === 'pods'
     ? podTarget(reader, scope)
     : serviceTarget(reader, random, { ...scope, id: query.id });
@@ -48,31 +53,36 @@ export function parseProxyName(id: string): ProxyName | undefined {
 
 interface Scoped extends ProxyName {
   readonly namespace: string | undefined;
+  readonly admitsLoopback: AdmitsLoopback | undefined;
 }
 
-function podTarget(reader: ObjectReader, { namespace, name, scheme, port }: Scoped): ProxyTarget {
+function podTarget(reader: ObjectReader, { namespace, name, scheme, port, admitsLoopback }: Scoped): ProxyTarget {
   const pod = reader.get<Pod>(resources.pods, { namespace, name });
   if (!pod) throw notFound(resources.pods, name);
   const declared = pod.spec?.containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort;
   const address = pod.status?.podIP ?? '';
-  if (!isReachable(address)) throw badRequest('address not allowed');
+  if (!isReachable(address, admitsLoopback)) throw badRequest('address not allowed');
   return { type: 'address', scheme, address, port: portNumber(port || String(declared ?? ''), scheme) };
 }
 
-function nodeTarget(reader: ObjectReader, { name, scheme, port }: ProxyName): ProxyTarget {
+function nodeTarget(
+  reader: ObjectReader,
+  { name, scheme, port }: ProxyName,
+  admitsLoopback: AdmitsLoopback | undefined,
+): ProxyTarget {
   const node = reader.get<Node>(resources.nodes, { name });
   if (!node) throw notFound(resources.nodes, name);
   const kubeletPort = String(node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? KUBELET_PORT);
   if (port === '' || port === kubeletPort) return { type: 'kubelet', node: name };
   const address = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '';
-  if (!isReachable(address)) throw badRequest('address not allowed');
+  if (!isReachable(address, admitsLoopback)) throw badRequest('address not allowed');
   return { type: 'address', scheme, address, port: portNumber(port, scheme) };
 }
 
 function serviceTarget(
   reader: ObjectReader,
   random: Random,
-  { namespace, name, scheme, port, id }: Scoped & { readonly id: string },
+  { namespace, name, scheme, port, id, admitsLoopback }: Scoped & { readonly id: string },
 ): ProxyTarget {
   const portName = /^[+-]?\d+$/.test(port) ? nameOfPort(reader, { namespace, name, port: Number(port) }) : port;
   const endpoints = reader.get<Endpoints>(resources.endpoints, { namespace, name });
@@ -81,7 +91,9 @@ function serviceTarget(
   if (subsets.length === 0) throw unavailable(`no endpoints available for service ${JSON.stringify(name)}`);
   for (const { addresses = [], ports = [] } of rotated(subsets, random)) {
     const number = ports.find((candidate) => (candidate.name ?? '') === portName)?.port;
-    const address = rotated(addresses, random).find((candidate) => isOfPod(reader, candidate));
+    const address = rotated(addresses, random).find(
+      (candidate) => isReachable(candidate.ip, admitsLoopback) && isOfPod(reader, candidate),
+    );
     if (number !== undefined && address) return { type: 'address', scheme, address: address.ip, port: number };
   }
   throw unavailable(`no endpoints available for service ${JSON.stringify(id)}`);
@@ -105,7 +117,7 @@ function rotated<T>(items: readonly T[], random: Random): T[] {
 
 // Who may write Endpoints shall not make the server connect to wherever they like: only to the pods that they name.
 function isOfPod(reader: ObjectReader, { ip, targetRef }: EndpointAddress): boolean {
-  if (targetRef?.kind !== 'Pod' || !isReachable(ip)) return false;
+  if (targetRef?.kind !== 'Pod') return false;
   const pod = reader.get<Pod>(resources.pods, { namespace: targetRef.namespace, name: targetRef.name ?? '' });
   return pod?.status?.podIPs?.some((own) => own.ip === ip) ?? pod?.status?.podIP === ip;
 }
@@ -120,8 +132,9 @@ local.addAddress('::1', 'ipv6');
 local.addSubnet('fe80::', 10, 'ipv6');
 local.addSubnet('ff00::', 8, 'ipv6');
 
-function isReachable(address: string): boolean {
+function isReachable(address: string, admitsLoopback: AdmitsLoopback = () => false): boolean {
   const family = isIP(address);
+  if (admitsLoopback(address)) return true;
   return family !== 0 && !local.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 

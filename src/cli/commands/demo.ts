@@ -1,6 +1,6 @@
 import { type Cluster, createCluster } from '../../cluster/cluster.ts';
 import type { ConfigOverrides } from '../../cluster/config/parse-cluster-config.ts';
-import { chooseTier, loopbackLimits, type Tier } from '../../cluster/tiers.ts';
+import { chooseTier, type Tier } from '../../cluster/tiers.ts';
 import type { Pod, Service } from '../../kube/generated/types.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
@@ -91,7 +91,7 @@ export async function demo(overrides: DemoOptions): Promise<number> {
     say(describe(facts));
     for (const path of buildPaths(facts, nodes, loopback)) failures += await show(cluster, path, say);
     failures += await showSpread(cluster, facts, say);
-    if (loopback !== undefined) for (const limit of loopbackLimits()) say(`\n${limit}`);
+    for (const limit of loopback?.limits ?? []) say(`\n${limit}`);
   } finally {
     const before = performance.now();
     await cluster.down();

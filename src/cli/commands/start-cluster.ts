@@ -1,7 +1,7 @@
 import type { ClusterConfig } from '../../cluster/config/cluster-config.ts';
 import { isKept } from '../../cluster/kept-cluster.ts';
 import { type LaunchedCluster, launchCluster } from '../../cluster/launch-cluster.ts';
-import { describeTier, loopbackLimits, type Tier } from '../../cluster/tiers.ts';
+import { describeTier, type Tier } from '../../cluster/tiers.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
 
@@ -37,7 +37,7 @@ export async function startCluster(
     if (!quiet) {
       const seconds = ((Date.now() - startedAt) / 1000).toFixed(2);
       const title = `cluster ${styled('bold', config.name)} is up${again}: ${config.nodes.length} nodes in ${seconds} s`;
-      process.stdout.write(`${styled('green', '✓')} ${title}\n${foreground ? '' : tierLines(launched.record.tier)}\n`);
+      process.stdout.write(`${styled('green', '✓')} ${title}\n${foreground ? '' : await tierLines(launched)}\n`);
     }
     return launched;
   } finally {
@@ -46,11 +46,12 @@ export async function startCluster(
 }
 
 // What a cluster is made of is told where it is not what people expect.
-function tierLines(tier: Tier): string {
+async function tierLines(launched: LaunchedCluster): Promise<string> {
+  const { tier } = launched.record;
   if (tier === 'full') return '';
-  return [`tier ${describeTier(tier)}`, ...(tier === 'loopback' ? loopbackLimits() : [])]
-    .map((line) => `  ${line}\n`)
-    .join('');
+  const { Cluster } = await import('../../cluster/cluster.ts');
+  const { loopback } = await new Cluster(launched).status();
+  return [`tier ${describeTier(tier)}`, ...(loopback?.limits ?? [])].map((line) => `  ${line}\n`).join('');
 }
 
 /** Prints commands and what each is for. */

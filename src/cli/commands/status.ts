@@ -1,6 +1,6 @@
 import { findCluster } from '../../cluster/cluster.ts';
 import type { ClusterStatus } from '../../cluster/control/protocol.ts';
-import { describeTier, loopbackLimits } from '../../cluster/tiers.ts';
+import { describeTier } from '../../cluster/tiers.ts';
 import { printAs } from '../print/output.ts';
 import type { Output } from '../print/output-forms.ts';
 import { styled } from '../print/style.ts';
@@ -17,7 +17,7 @@ function table(facts: ClusterStatus): string {
   const head = [
     ['Cluster', `${facts.name} (towtank ${facts.version}), up ${printAge(facts.uptimeSeconds)}`],
     ['Tier', describeTier(facts.tier)],
-    ...(facts.loopback === undefined ? [] : loopbackLimits().map((limit) => ['', limit])),
+    ...(facts.loopback?.limits ?? []).map((limit) => ['', limit]),
     ['API server', facts.apiServer],
     ['Pods', `${facts.pods.ready}/${facts.pods.total} ready`],
     ['Services', String(facts.services)],

@@ -46,7 +46,9 @@ function printNext({ record }: LaunchedCluster, { joinHost }: UpSettings): void 
   printHints([
     [`${inside} kubectl create deployment web --image=nginx --replicas=3`, 'pods'],
     [`${inside} kubectl expose deployment web --port=80 --type=LoadBalancer`, 'a Service'],
-    [`${inside} curl -s http://web`, 'call it, by name or address'],
+    limitsOf(record.tier).length === 0
+      ? [`${inside} curl -s http://web`, 'call it, by name or address']
+      : [`${inside} kubectl get --raw /api/v1/namespaces/default/services/web/proxy/`, 'call it through the API'],
   ]);
   process.stdout.write(
     `\n  the API is at port ${record.apiPort} of this container; docker exec -it ${hostname()} bash opens a shell\n`,

@@ -38,8 +38,8 @@ export async function buildNetwork(plan: AddressPlan, spec: NetworkSpec): Promis
 }
 
 type NetworkSpec = Pick<StartSpec, 'config' | 'tier' | 'paths' | 'startedAt'> & {
-  /** The programs of this machine ask cluster DNS. */
-  readonly findsNames: boolean;
+  /** Why the programs of this machine do not ask cluster DNS, in the loopback tier. */
+  readonly namesObstacle: string | undefined;
 };
 
 async function createFabric(plan: AddressPlan, spec: NetworkSpec): Promise<Fabric | FlatFabric | LoopbackFabric> {
@@ -52,7 +52,7 @@ async function createFabric(plan: AddressPlan, spec: NetworkSpec): Promise<Fabri
     addresses: plan.apiServer,
     mark: markOfCluster(spec),
     folder,
-    findsNames: spec.findsNames,
+    namesObstacle: spec.namesObstacle,
   });
 }
 

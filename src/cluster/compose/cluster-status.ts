@@ -1,4 +1,5 @@
 import { portOffset } from '../../kernel/loopback/ports.ts';
+import { loopbackLimits } from '../../kernel/tier.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Node, Pod } from '../../kube/generated/types.ts';
 import { resources } from '../../kube/resources.ts';
@@ -53,7 +54,10 @@ export async function readStatus({
 
 function loopbackStatus({ client }: Pick<ClusterNetwork, 'client'>): LoopbackStatus | undefined {
   const loopback = client.place?.loopback;
-  return loopback && { firstPort: loopback.firstPort, portOffset, findsNames: loopback.findsNames };
+  if (loopback === undefined) return undefined;
+  const { firstPort, namesObstacle } = loopback;
+  const limits = loopbackLimits(firstPort, namesObstacle ?? null);
+  return { firstPort, portOffset, findsNames: namesObstacle === undefined, limits };
 }
 
 function nodeStatus(plan: AddressPlan['nodes'][number], nodes: readonly Node[], pods: readonly Pod[]): NodeStatus {

@@ -75,7 +75,7 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   opening.catch(() => {});
   const obstacle = spec.tier === 'loopback' ? await takeResolver() : undefined;
   if (obstacle !== undefined) log(`programs do not find names of the cluster: ${obstacle}`);
-  const network = await buildNetwork(plan, { ...spec, findsNames: obstacle === undefined });
+  const network = await buildNetwork(plan, { ...spec, namesObstacle: obstacle });
   stack.use(network.fabric);
   if (spec.tier === 'full') await refuseUnknownServices(network, plan, log);
   onStep(`network of ${plan.nodes.length} nodes`);

@@ -115,6 +115,8 @@ export interface LoopbackStatus {
   readonly portOffset: number;
   /** Programs find names of the cluster; built-in images always do. */
   readonly findsNames: boolean;
+  /** The same in words. */
+  readonly limits: readonly string[];
 }
 
 /** What `towtank status` shows. */

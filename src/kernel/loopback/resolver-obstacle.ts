@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { isMachineNetwork } from '../machine-network.ts';
 import { inContainer } from '../sandbox/launch-failure.ts';
-import { firstPort } from './ports.ts';
+import { firstPort } from './first-port.ts';
 
 const DNS_PORT = 53;
 

@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withoutPrefixLength } from '../ffi/ip-bytes.ts';
+import { firstPort } from '../loopback/first-port.ts';
 import { killMarked, markOf, markVariable } from '../loopback/marked-programs.ts';
-import { firstPort } from '../loopback/ports.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
 import { NodeNetwork, type PodNetwork } from './node-network.ts';
 import type { NodePlan, OutsideClientPlan, PodPlan } from './plan.ts';
@@ -14,8 +14,8 @@ export interface LoopbackPlan {
   readonly mark: string;
   /** A folder for what programs of places find their settings in. */
   readonly folder: string;
-  /** The machine's programs ask cluster DNS. */
-  readonly findsNames: boolean;
+  /** Why the machine's programs do not ask cluster DNS. */
+  readonly namesObstacle: string | undefined;
 }
 
 /**
@@ -73,10 +73,10 @@ export class LoopbackFabric implements AsyncDisposable {
   }
 
   #share(name: string, addresses: readonly string[]): NetworkNamespace {
-    const { mark, findsNames } = this.#plan;
+    const { mark, namesObstacle } = this.#plan;
     const environment = { [markVariable]: markOf(mark, name), CURL_HOME: this.#folderOf(name) };
     this.#configureCurl(name, addresses);
-    const loopback = { firstPort: this.#firstPort, findsNames, environment };
+    const loopback = { firstPort: this.#firstPort, namesObstacle, environment };
     return NetworkNamespace.share(name, { addresses, loopback });
   }
 

@@ -148,7 +148,7 @@ function startContainer(world: ContainerWorld): Promise<RunningContainer> {
 
 // Pods that share the machine's resolver file, and are known to the servers that it names.
 function asksMachine({ place }: NetworkNamespace): boolean {
-  return place !== undefined && place.loopback?.findsNames !== false;
+  return place !== undefined && place.loopback?.namesObstacle === undefined;
 }
 
 // What the hosts file of a pod of its own would say.

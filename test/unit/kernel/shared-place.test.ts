@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { atPlace, ownAddress } from '../../../src/kernel/shared-place.ts';
+import { atPlace, ownAddress, ownPort, portFrom } from '../../../src/kernel/shared-place.ts';
 
 const place = { addresses: ['10.244.1.5'], uid: 50_003 };
 
@@ -25,5 +25,30 @@ describe('a place that shares its network namespace', () => {
   it('changes nothing in a namespace of its own', () => {
     expect(ownAddress(undefined, '::')).toBe('::');
     expect(atPlace(undefined, { host: '::1' })).toEqual({ host: '::1' });
+  });
+});
+
+describe('a place on addresses of 127.0.0.0/8', () => {
+  const loopback = { firstPort: 1024, namesObstacle: undefined, environment: {} };
+  const pod = { addresses: ['127.64.1.5'], loopback };
+
+  it('has a loopback address of its own in the other half', () => {
+    expect(ownAddress(pod, '127.0.0.1')).toBe('127.192.1.5');
+    expect(ownAddress(pod, '0.0.0.0')).toBe('127.64.1.5');
+  });
+
+  it('comes from its own address within the cluster, and from the machine’s beyond', () => {
+    expect(atPlace(pod, { host: '127.96.0.1' })).toEqual({ host: '127.96.0.1', localAddress: '127.64.1.5' });
+    expect(atPlace(pod, { host: '127.0.0.1' })).toEqual({ host: '127.64.1.5', localAddress: '127.64.1.5' });
+    expect(atPlace(pod, { host: '192.0.2.1' })).toEqual({ host: '192.0.2.1' });
+    expect(atPlace(pod, { host: '127.0.0.53' })).toEqual({ host: '127.0.0.53' });
+  });
+
+  it('opens and reaches ports where they may be', () => {
+    expect(ownPort(pod, 80)).toBe(10_080);
+    expect(portFrom(pod, { host: '127.96.0.1', port: 443 })).toBe(10_443);
+    expect(portFrom(pod, { host: '192.0.2.1', port: 443 })).toBe(443);
+    expect(ownPort(place, 80)).toBe(80);
+    expect(portFrom(undefined, { host: '127.96.0.1', port: 443 })).toBe(443);
   });
 });

@@ -54,6 +54,21 @@ describe('the target of a proxied request', () => {
     expect(target(resource, id)).toEqual(expected);
   });
 
+  test('is an address of 127.0.0.0/8 where those are the cluster’s, and no other of them', () => {
+    const loopback: ObjectReader = {
+      get: <T extends KubeObject>(_type: ResourceType<T>, { name }: { readonly name: string }) =>
+        ({ spec: { containers: [] }, status: { podIP: name } }) as unknown as T,
+      list: () => [],
+    };
+    const find = (ip: string) =>
+      findProxyTarget(loopback, () => 0, {
+        ...{ resource: 'pods', namespace: 'x', id: ip },
+        admitsLoopback: (own) => own === '127.64.0.2',
+      });
+    expect(find('127.64.0.2')).toEqual(address('127.64.0.2', 80));
+    expect(() => find('127.0.0.1')).toThrow('address not allowed');
+  });
+
   test.each([
     ['pods', 'gone', 'pods "gone" not found'],
     ['pods', 'hostile', 'address not allowed'],
