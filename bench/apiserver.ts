@@ -210,8 +210,14 @@ async function benchMemory(): Promise<void> {
     slices,
     Array.from({ length: OBJECTS }, (_, i) => slice(i)),
   );
+  using client = await RawClient.open(server);
+  // What is kept of long lists counts as well.
+  for (const path of [services, slices, services]) expectStatus(await client.send('GET', path), 200);
   const { rssMegabytes } = await server.readCollected();
-  note({ what: 'RSS with 10,000 Services and 10,000 EndpointSlices', goal: 400, unit: 'MB' }, rssMegabytes);
+  note(
+    { what: 'RSS with 10,000 Services and 10,000 EndpointSlices, both listed', goal: 400, unit: 'MB' },
+    rssMegabytes,
+  );
 }
 
 async function benchWrites(engine: 'memory' | 'sqlite', goal: number): Promise<void> {

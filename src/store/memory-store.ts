@@ -119,7 +119,8 @@ export class MemoryStore implements Store {
     const { events, result } = planTransaction(operations, (key) => this.#view.get(key), this.#view.revision + 1);
     for (const event of events) this.#leases.follow(event);
     this.#view.apply(events);
-    this.#view.trim(this.#historyValues);
+    const excess = this.#view.excess(this.#historyValues);
+    if (excess > 0) this.#view.compact(excess);
     return result;
   }
 

@@ -98,9 +98,9 @@ export class StoreView {
     this.#revision = event.revision;
   }
 
-  /** Forgets the oldest history when all of it is made of more than `values` values, down to nine tenths of that. */
-  trim(values: number): void {
-    if (this.#history.excess(values) > 0) this.compact(this.#history.excess(values * 0.9));
+  /** The revision to compact to when all history is made of more than `values` values, for nine tenths of that to stay; else 0. */
+  excess(values: number): number {
+    return this.#history.excess(values) > 0 ? this.#history.excess(values * 0.9) : 0;
   }
 
   /** Forgets history up to `revision`; returns the events that are gone. */

@@ -13,7 +13,7 @@ export async function openStore(spec: StoreSpec, isStarting = false): Promise<St
   if (spec.engine === 'memory') return new MemoryStore({ clock: systemClock, historyValues: HISTORY_VALUES });
   if (spec.engine === 'etcd') return openEtcd(spec);
   const { SqliteStore } = await import('../../store/sqlite/sqlite-store.ts');
-  return SqliteStore.open({ path: spec.path, clock: systemClock, isStarting });
+  return SqliteStore.open({ path: spec.path, clock: systemClock, isStarting, historyValues: HISTORY_VALUES });
 }
 
 async function openEtcd({ endpoints, prefix, tls, user, addresses, sockets }: EtcdSpec): Promise<Store> {

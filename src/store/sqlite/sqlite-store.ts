@@ -40,6 +40,8 @@ export interface SqliteStoreOptions {
    * promised nothing to anybody.
    */
   readonly isStarting?: boolean | undefined;
+  /** As with the memory engine; more is kept while the store is starting, and while a compaction is at work. */
+  readonly historyValues?: number | undefined;
 }
 
 /** Rows that are deleted or restored in one go. */
@@ -58,13 +60,20 @@ export class SqliteStore implements Store {
   readonly #group: GroupCommit;
   readonly #leases: LeaseBook;
   readonly #behind: WriteBehind;
+  readonly #historyValues: number;
   #isStarting: boolean;
+  #isTrimming = false;
   #closed = false;
 
   private constructor(
     view: StoreView,
     writer: SqliteWriter,
-    { clock, isStarting = false, leases }: Omit<SqliteStoreOptions, 'path'> & Pick<DatabaseFacts, 'leases'>,
+    {
+      clock,
+      isStarting = false,
+      historyValues = Number.POSITIVE_INFINITY,
+      leases,
+    }: Omit<SqliteStoreOptions, 'path'> & Pick<DatabaseFacts, 'leases'>,
   ) {
     this.#view = view;
     this.#writer = writer;
@@ -73,6 +82,7 @@ export class SqliteStore implements Store {
     this.#grantAll(leases);
     for (const entry of view.entries()) this.#leases.follow(creation(entry));
     this.#isStarting = isStarting;
+    this.#historyValues = historyValues;
     this.#behind = new WriteBehind((events) => writer.run([appendEvents(events)]));
     this.#group = new GroupCommit({
       read: (key) => view.get(key),
@@ -222,6 +232,19 @@ export class SqliteStore implements Store {
   #show(events: readonly StoreEvent[]): void {
     for (const event of events) this.#leases.follow(event);
     this.#view.apply(events);
+    const excess = this.#isStarting || this.#isTrimming ? 0 : this.#view.excess(this.#historyValues);
+    if (excess > 0) void this.#trim(excess);
+  }
+
+  async #trim(revision: number): Promise<void> {
+    this.#isTrimming = true;
+    try {
+      await this.compact(revision);
+    } catch {
+      // Only tidying up: memory has forgotten it, and what stays in the file is found when it is opened the next time.
+    } finally {
+      this.#isTrimming = false;
+    }
   }
 
   #grantAll(leases: DatabaseFacts['leases']): void {
