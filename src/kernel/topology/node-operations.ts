@@ -4,6 +4,7 @@ import type { NetworkNamespace } from '../network-namespace.ts';
 import { everywhere, firstAddress, isV6, sameFamily } from './addresses.ts';
 import { linkLocalAddress, nodeMac } from './mac-address.ts';
 import type { FabricPlan, NodePlan } from './plan.ts';
+import { receiveAtOnce } from './receive-at-once.ts';
 
 // "Network unreachable" must find its way back to the pod that it is for.
 const ownPackets = { priority: 1000, table: 1000, inputLink: 'lo' } as const;
@@ -105,12 +106,19 @@ export function buildRemovalOf(other: NodePlan): LinkOperation[] {
   return [...podRoutes(other, 'deleteRoute'), ...forgottenNeighbours('eth0', other.addresses, macOfNode(other))];
 }
 
-// A machine that forwards IPv6 asks for neighbours with its link-local address, and without one does not ask at all.
 function linkAddresses(link: string, addresses: readonly string[], mac: string): LinkOperation[] {
-  const operations = addresses.map((address): LinkOperation => ({ kind: 'addAddress', link, address }));
-  if (addresses.some(isV6))
-    operations.push({ kind: 'addAddress', link, address: linkLocalAddress(mac), scope: 'link' });
-  return operations;
+  return [
+    ...addresses.map((address): LinkOperation => ({ kind: 'addAddress', link, address })),
+    ...ownLinkLocal(link, addresses, mac),
+    ...addresses.flatMap((address) => receiveAtOnce(link, withoutPrefixLength(address))),
+  ];
+}
+
+// A machine that forwards IPv6 asks for neighbours with its link-local address, and without one does not ask at all.
+function ownLinkLocal(link: string, addresses: readonly string[], mac: string): LinkOperation[] {
+  if (!addresses.some(isV6)) return [];
+  const address = linkLocalAddress(mac);
+  return [{ kind: 'addAddress', link, address, scope: 'link' }, ...receiveAtOnce(link, withoutPrefixLength(address))];
 }
 
 function podRoutes(other: NodePlan, kind: 'addRoute' | 'deleteRoute'): RouteOperation[] {

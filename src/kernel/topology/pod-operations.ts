@@ -5,6 +5,7 @@ import { everywhere, firstAddress, hostPrefix, isV6, sameFamily } from './addres
 import { podMac, ptpGatewayMac } from './mac-address.ts';
 import { podBridge, podBridgeMac } from './node-operations.ts';
 import type { NodePlan } from './plan.ts';
+import { receiveAtOnce } from './receive-at-once.ts';
 
 /** One pod's link: `hostLink` is its name on the node, `eth0` in the pod. */
 export interface PodLink {
@@ -64,7 +65,7 @@ function ptpAddress(address: string): LinkOperation[] {
   const link = 'eth0';
   return [
     { kind: 'addAddress', link, address: hostPrefix(address) },
-    ...receiveAtOnce(address),
+    ...receiveAtOnce('eth0', address),
     { kind: 'setNeighbour', link, address: gateway, mac: ptpGatewayMac },
     { kind: 'addRoute', destination: everywhere(address), gateway, link, onLink: true },
   ];
@@ -77,16 +78,10 @@ function bridgeAddress(node: NodePlan, address: string): LinkOperation[] {
   const link = 'eth0';
   return [
     { kind: 'addAddress', link, address: `${address}/${prefixBytes(cidr).length}` },
-    ...receiveAtOnce(address),
+    ...receiveAtOnce('eth0', address),
     { kind: 'setNeighbour', link, address: gateway, mac: podBridgeMac(node) },
     { kind: 'addRoute', destination: everywhere(address), gateway, link },
   ];
-}
-
-// The kernel makes an IPv6 address receive in its own time, in a work queue, even without duplicate address detection. The
-// route that it adds then is added here now.
-function receiveAtOnce(address: string): LinkOperation[] {
-  return isV6(address) ? [{ kind: 'replaceRoute', destination: hostPrefix(address), link: 'eth0', type: 'local' }] : [];
 }
 
 // Without it, what the node itself sends to a pod would carry whatever address the kernel finds first.

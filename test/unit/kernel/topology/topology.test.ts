@@ -52,6 +52,18 @@ describe('a node', () => {
     expect(only(buildMachine(fabric, node), 'addRoute')).toHaveLength(2);
   });
 
+  it('receives at each of its IPv6 addresses without waiting for the kernel’s own work', () => {
+    const operations = buildMachine(fabric, node);
+    expect(only(operations, 'replaceRoute')).toEqual(
+      ['fe80::42:acff:fe12:2/128', 'fc00::2/128'].map((destination) => ({
+        kind: 'replaceRoute',
+        destination,
+        link: 'eth0',
+        type: 'local',
+      })),
+    );
+  });
+
   it('is a permanent neighbour of the others and the way to its pods, until it is removed', () => {
     const added = buildRoutesTo(node);
     expect(added).toContainEqual({ kind: 'setNeighbour', link: 'eth0', address: 'fc00::2', mac: '02:42:ac:12:00:02' });
