@@ -11,6 +11,7 @@ const bundle = await rolldown({
     index: 'src/index.ts',
     supervisor: 'src/cluster/supervisor.ts',
     'writer-thread': 'src/store/sqlite/writer-thread.ts',
+    'kernel-thread': 'src/kernel/thread/kernel-thread.ts',
     inside: 'src/kernel/doctor/inside.ts',
     'engine-thread': 'src/proxy/userspace/engine/engine-thread.ts',
   },

@@ -9,7 +9,7 @@ const namespacesPerMount = 64;
  * Mounts of /proc in which few namespaces have been looked up. To find /proc/sys/net/ipv4 of a new namespace the kernel goes
  * through those of all others that were looked up in the same mount: the thousandth would take three times as long to make.
  */
-export class FreshProc {
+export class FreshProc implements Disposable {
   readonly #folder: string;
   #asked = 0;
   #alive = 0;
@@ -34,7 +34,11 @@ export class FreshProc {
   /** Leaves nothing behind when it was the last. */
   namespaceDeleted(): void {
     this.#alive -= 1;
-    if (this.#alive > 0 || !this.#isMounted) return;
+    if (this.#alive === 0) this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isMounted) return;
     this.#unmount();
     rmdirSync(this.#folder);
     this.#asked = 0;

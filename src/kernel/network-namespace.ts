@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync, rmSync, stat, writeFileSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 import { SystemCallError } from '../errors/system-call-error.ts';
 import { TowtankError } from '../errors/towtank-error.ts';
 import { AF_INET, CLONE_NEWNET, IFF_UP, MNT_DETACH, MS_BIND, SIOCSIFFLAGS, SOCK_DGRAM } from './ffi/constants.ts';
@@ -8,7 +9,8 @@ import { FreshProc } from './fresh-proc.ts';
 /** Where namespaces have their names, as `ip netns` looks for them; private to the sandbox. */
 export const netnsDirectory = '/run/netns';
 
-const freshProc = new FreshProc(`${netnsDirectory}/.proc`);
+// One per thread: each has its own for a moment while it configures a namespace.
+const freshProc = new FreshProc(`${netnsDirectory}/.proc${threadId === 0 ? '' : `-${threadId}`}`);
 const threadNamespace = '/proc/thread-self/ns/net';
 const newNamespace = {
   // Links made later take these: addresses usable at once (no duplicate address detection), no router solicitations, no address
@@ -60,6 +62,7 @@ export class NetworkNamespace implements AsyncDisposable {
   /** Set where it is no namespace of its own but a part of the one that the process was born in. */
   readonly place: SharedPlace | undefined;
   #deleted = false;
+  #isMadeHere = false;
 
   private constructor(name: string, { fd, path, place }: Handle) {
     this.name = name;
@@ -89,13 +92,21 @@ export class NetworkNamespace implements AsyncDisposable {
     try {
       configureNewNamespace();
       const fd = openSync(threadNamespace, 'r');
-      return new NetworkNamespace(name, { fd, path: bindName(path, fd) });
+      const made = new NetworkNamespace(name, { fd, path: bindName(path, fd) });
+      made.#isMadeHere = true;
+      freshProc.namespaceMade();
+      return made;
     } catch (error) {
       rmSync(path, { force: true });
       throw error;
     } finally {
       enter(before);
     }
+  }
+
+  /** Takes over a namespace that another thread made, with its descriptor. */
+  static adopt(name: string, handle: { readonly fd: number; readonly path: string }): NetworkNamespace {
+    return new NetworkNamespace(name, handle);
   }
 
   /** The namespace that the process was born in: in the sandbox, the one that holds the fabric. */
@@ -108,6 +119,13 @@ export class NetworkNamespace implements AsyncDisposable {
       });
     }
     return born;
+  }
+
+  /** Gives back what a thread that ends holds open; the namespaces that it made stay. */
+  static endThread(): void {
+    freshProc[Symbol.dispose]();
+    if (born !== undefined) closeSync(born.fd);
+    born = undefined;
   }
 
   /**
@@ -137,7 +155,7 @@ export class NetworkNamespace implements AsyncDisposable {
       rmSync(this.path, { force: true });
     }
     closeSync(this.fd);
-    if (this !== born) freshProc.namespaceDeleted();
+    if (this.#isMadeHere) freshProc.namespaceDeleted();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -35,6 +35,7 @@ import { type Manifest, parseManifests } from './parse-manifests.ts';
 import { createPlaceNames, type PlaceNames } from './place-names.ts';
 import { snapshotOf } from './snapshot-of.ts';
 import { type ControlPlane, startControlPlane } from './start-control-plane.ts';
+import { startKernelThread } from './start-kernel-thread.ts';
 import { startProxies } from './start-proxies.ts';
 import { startTransport } from './start-transport.ts';
 import { systemClock } from './system-clock.ts';
@@ -75,7 +76,9 @@ export async function runCluster(spec: StartSpec, { log, onStep }: RunHooks): Pr
   opening.catch(() => {});
   const obstacle = spec.tier === 'loopback' ? await takeResolver() : undefined;
   if (obstacle !== undefined) log(`programs do not find names of the cluster: ${obstacle}`);
-  const network = await buildNetwork(plan, { ...spec, namesObstacle: obstacle });
+  const thread = startKernelThread(spec, health);
+  if (thread !== undefined) stack.use(thread);
+  const network = await buildNetwork(plan, { ...spec, namesObstacle: obstacle, thread });
   stack.use(network.fabric);
   if (spec.tier === 'full') await refuseUnknownServices(network, plan, log);
   onStep(`network of ${plan.nodes.length} nodes`);
@@ -215,6 +218,7 @@ function startNodeProxies(
     config: spec.config,
     plan,
     networks: network.nodes,
+    thread: network.thread,
     health,
     transport,
   });

@@ -3,6 +3,7 @@ import { createConntrackRunner } from '../../kernel/runners/conntrack-runner.ts'
 import { createIptablesRunner } from '../../kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../../kernel/runners/nft-runner.ts';
 import { listenTcp } from '../../kernel/sockets.ts';
+import type { KernelThread } from '../../kernel/thread/kernel-thread-handle.ts';
 import type { NodeNetwork } from '../../kernel/topology/node-network.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { EventRecorder } from '../../kube/event-recorder.ts';
@@ -15,6 +16,7 @@ import type { ClusterConfig, ProxyMode } from '../config/cluster-config.ts';
 import type { ComponentHealth } from './component-health.ts';
 import { emptyAtFirst } from './empty-at-first.ts';
 import { explainRefusals } from './explain-refusals.ts';
+import { FEW_NODES } from './few-nodes.ts';
 import { nodeSockets } from './node-sockets.ts';
 import { nodeSysctl } from './node-sysctl.ts';
 import { systemClock } from './system-clock.ts';
@@ -25,6 +27,8 @@ export interface ProxiesOptions {
   readonly config: ClusterConfig;
   readonly plan: AddressPlan;
   readonly networks: ReadonlyMap<string, NodeNetwork>;
+  /** Starts the programs that write rules. */
+  readonly thread: KernelThread | undefined;
   readonly health: ComponentHealth;
   /** Carries the traffic of nodes in userspace mode; undefined when there are none. */
   readonly transport: Transport | undefined;
@@ -63,14 +67,14 @@ function createRecorder({ client, health }: ProxiesOptions): EventRecorder {
 type NodeProxyOptions = Omit<ProxyOptions, 'services'>;
 
 function nodeOptions(
-  { client, informers, config, plan, health, transport }: ProxiesOptions,
+  { client, informers, config, plan, health, transport, thread }: ProxiesOptions,
   network: NodeNetwork,
   mode: ProxyMode,
 ): NodeProxyOptions {
   const { netns, name } = network;
   const shared = netns.place !== undefined;
   const rules = shared ? NetworkNamespace.current() : netns;
-  const iptables = createIptablesRunner(rules, { backend: config.proxy.iptablesBackend });
+  const iptables = createIptablesRunner(rules, { backend: config.proxy.iptablesBackend, thread });
   const component = `kube-proxy/${name}`;
   health.add(component);
   return {
@@ -85,6 +89,8 @@ function nodeOptions(
       clusterCIDRs: plan.podCIDRs,
       ...sharedSettings(network, plan),
     },
+    // They share this machine's processors: what follows a change is gathered, so that a thousand pods that become ready one by
+    // one do not cost twenty thousand syncs.
     restFactor: plan.nodes.length <= FEW_NODES ? 1 : plan.nodes.length / 2,
     families: plan.families.map((family) => (family === 'IPv4' ? 'ipv4' : 'ipv6')),
     runners: {
@@ -111,10 +117,6 @@ function sharedSettings({ netns }: NodeNetwork, { nodes }: AddressPlan): NodePro
   const own = nodes.flatMap(({ addresses }) => addresses);
   return { portalRules: 'none', nodePortAddresses: own.map((address) => `${address}/32`) };
 }
-
-// All proxies of a large cluster share this machine's processors: what follows a change is gathered, so that a thousand pods
-// that become ready one by one do not cost twenty thousand syncs.
-const FEW_NODES = 4;
 
 function localAddresses({ plan, announced }: NodeNetwork): readonly string[] {
   const own = plan.addresses.map((address) => address.slice(0, address.indexOf('/')));

@@ -63,6 +63,10 @@ export const SIOCETHTOOL = 0x8946;
 export const ETHTOOL_GLINK = 0x0a;
 export const IFF_UP = 1;
 
+export const MFD_CLOEXEC = 1;
+export const POSIX_SPAWN_SETSIGDEF = 4;
+export const POSIX_SPAWN_SETSIGMASK = 8;
+
 export const EPERM = 1;
 export const ENOENT = 2;
 export const ESRCH = 3;

@@ -31,6 +31,25 @@ export interface Libc {
   pipe2(descriptors: Uint8Array, flags: number): number;
   pivot_root(newRoot: string, putOld: string): number;
   sethostname(name: string, length: number): number;
+  memfd_create(name: string, flags: number): number;
+  waitpid(pid: number, status: Uint8Array, options: number): number;
+  posix_spawn_file_actions_init(actions: Uint8Array): number;
+  posix_spawn_file_actions_adddup2(actions: Uint8Array, fd: number, target: number): number;
+  posix_spawn_file_actions_destroy(actions: Uint8Array): number;
+  posix_spawnattr_init(attributes: Uint8Array): number;
+  posix_spawnattr_setflags(attributes: Uint8Array, flags: number): number;
+  posix_spawnattr_setsigdefault(attributes: Uint8Array, signals: Uint8Array): number;
+  posix_spawnattr_setsigmask(attributes: Uint8Array, signals: Uint8Array): number;
+  posix_spawnattr_destroy(attributes: Uint8Array): number;
+  /** Returns an errno instead of setting it. Argument and environment lists end with null. */
+  posix_spawn(
+    pid: Uint8Array,
+    path: string,
+    actions: Uint8Array,
+    attributes: Uint8Array,
+    argv: readonly (string | null)[],
+    envp: readonly (string | null)[],
+  ): number;
   errno(): number;
   /** Puts 32-bit numbers at an address that stays valid for ever, for structures that hold pointers. */
   place(numbers: readonly number[]): bigint;
@@ -60,6 +79,17 @@ const declarations = [
   'int pipe2(void *descriptors, int flags)',
   'int pivot_root(const char *newRoot, const char *putOld)',
   'int sethostname(const char *name, size_t length)',
+  'int memfd_create(const char *name, unsigned int flags)',
+  'int waitpid(int pid, void *status, int options)',
+  'int posix_spawn_file_actions_init(void *actions)',
+  'int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)',
+  'int posix_spawn_file_actions_destroy(void *actions)',
+  'int posix_spawnattr_init(void *attributes)',
+  'int posix_spawnattr_setflags(void *attributes, short flags)',
+  'int posix_spawnattr_setsigdefault(void *attributes, const void *signals)',
+  'int posix_spawnattr_setsigmask(void *attributes, const void *signals)',
+  'int posix_spawnattr_destroy(void *attributes)',
+  'int posix_spawn(void *pid, const char *path, const void *actions, const void *attributes, const char **argv, const char **envp)',
 ] as const;
 
 let loaded: Libc | undefined;

@@ -40,6 +40,11 @@ export class LinkIndexes {
     return LinkIndexes.of(netns);
   }
 
+  /** Numbers the links that are made from now on from here, where others number links of the same namespace. */
+  startAt(index: number): void {
+    this.#next = index;
+  }
+
   /** Chooses the index of a link that is about to be made. */
   assign(name: string): number {
     const index = this.#next++;

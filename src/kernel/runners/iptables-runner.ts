@@ -1,11 +1,14 @@
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
+import type { KernelThread } from '../thread/kernel-thread-handle.ts';
 import { type IptablesBackend, iptablesProgram } from './iptables-programs.ts';
 import { commandError, type KernelCommand, runKernelCommand, succeed } from './kernel-command.ts';
 
 export interface IptablesRunnerOptions {
   /** `auto` takes what the machine's own `iptables` is. */
   readonly backend: IptablesBackend | 'auto';
+  /** Starts the programs, where it finds the namespace. */
+  readonly thread?: KernelThread | undefined;
 }
 
 // iptables-restore -w: how long to wait for another iptables of the same node, in seconds.
@@ -17,7 +20,7 @@ const longestName = 240;
 export function createIptablesRunner(netns: NetworkNamespace, options: IptablesRunnerOptions): IptablesRunner {
   const env = netns === NetworkNamespace.current() ? {} : { XTABLES_LOCKFILE: lockFileOf(netns) };
   const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
-    return { netns, env, command: [iptablesProgram(options.backend, family, tool), ...args] };
+    return { netns, env, thread: options.thread, command: [iptablesProgram(options.backend, family, tool), ...args] };
   };
   return {
     async restore(family, text, { noflush, counters = false }) {

@@ -2,6 +2,7 @@ import { KernelCommandError } from '../../errors/kernel-command-error.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { administratorSearchPath } from '../programs/find-executable.ts';
 import { type ProgramResult, runProgram } from '../programs/run-program.ts';
+import { KernelThread } from '../thread/kernel-thread-handle.ts';
 
 export interface KernelCommand {
   readonly netns: NetworkNamespace;
@@ -9,12 +10,20 @@ export interface KernelCommand {
   /** What the program reads on its standard input. */
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Runs it beside this thread, where it finds the namespace; the command is then the path of a program. */
+  readonly thread?: KernelThread | undefined;
 }
 
 /** Runs a program that speaks to the kernel; any exit status resolves. Throws ERR_MISSING_PROGRAM with the package's name. */
-export async function runKernelCommand({ netns, command, input, env }: KernelCommand): Promise<ProgramResult> {
+export async function runKernelCommand({ netns, command, input, env, thread }: KernelCommand): Promise<ProgramResult> {
   // Error texts are read by our own parsers and tests: always in English.
   const environment = { PATH: administratorSearchPath(), LC_ALL: 'C', ...env };
+  if (thread !== undefined && KernelThread.finds(netns)) {
+    const { name: netnsName, path: netnsPath } = netns;
+    const task = { kind: 'run', netnsName, netnsPath, command, env: environment, input: input ?? '' } as const;
+    const result = await thread.do(task);
+    if (result !== undefined) return result;
+  }
   return await runProgram({ command, netns, env: environment }, input);
 }
 

@@ -2,6 +2,7 @@ import { TowtankError } from '../../errors/towtank-error.ts';
 import { awaitCarrier } from '../netlink/await-carrier.ts';
 import { links } from '../netlink/links.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
+import type { KernelThread } from '../thread/kernel-thread-handle.ts';
 import { checkPlan } from './check-plan.ts';
 import { NodeNetwork, unknownNode } from './node-network.ts';
 import {
@@ -33,20 +34,22 @@ export class Fabric implements AsyncDisposable {
   readonly #nodes = new Map<string, NodeNetwork>();
   readonly #clients = new Map<string, NetworkNamespace>();
   readonly #ports = new Map<string, Port>();
+  readonly #thread: KernelThread | undefined;
 
-  private constructor(plan: FabricPlan, root: NetworkNamespace) {
+  private constructor(plan: FabricPlan, root: NetworkNamespace, thread: KernelThread | undefined) {
     this.plan = plan;
     this.root = root;
+    this.#thread = thread;
   }
 
-  /** Makes the bridge. Throws ERR_NETLINK (EEXIST) when there is one of that name. */
-  static create(plan: FabricPlan): Fabric {
+  /** Makes the bridge; `thread` may connect pods. Throws ERR_NETLINK (EEXIST) when there is one of that name. */
+  static create(plan: FabricPlan, thread?: KernelThread): Fabric {
     const root = NetworkNamespace.current();
     // What leads nowhere is answered with "network unreachable" by a machine that forwards, and swallowed by one that does not.
     enableForwarding(root);
     filterBridgedPackets(root, false);
     links.apply(root, buildFabric(plan));
-    return new Fabric(plan, root);
+    return new Fabric(plan, root, thread);
   }
 
   /** The nodes, by name. */
@@ -155,7 +158,7 @@ export class Fabric implements AsyncDisposable {
       netns.delete();
       throw error;
     }
-    const node = new NodeNetwork(plan, netns, this.plan.cni);
+    const node = new NodeNetwork(plan, netns, { attachment: this.plan.cni, thread: this.#thread });
     this.#nodes.set(plan.name, node);
     return node;
   }

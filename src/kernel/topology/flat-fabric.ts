@@ -13,7 +13,7 @@ import {
   type FlatSender,
 } from './flat-operations.ts';
 import { firstPlaceUid, killUsers, lastPlaceUid, removeFlatNetwork } from './flat-removal.ts';
-import { NodeNetwork, type PodNetwork } from './node-network.ts';
+import { NodeNetwork, type PodNetwork, type SharedAttachment } from './node-network.ts';
 import type { NodePlan, OutsideClientPlan, PodPlan } from './plan.ts';
 
 export interface FlatPlan {
@@ -63,11 +63,13 @@ export class FlatFabric implements AsyncDisposable {
       const isFirst = this.#nodes.size === 0;
       const add = isFirst ? buildMasqueradeAddresses(addresses) : buildFlatAddresses(addresses, 'addAddress');
       links.apply(this.root, add);
-      const node = new NodeNetwork(plan, this.#addSender(plan.name, addresses, true).netns, {
+      const attachment: SharedAttachment = {
         attachPod: (pod) => this.#attachPod(pod),
         announce: (address) => links.apply(this.root, buildFlatAddresses([address], 'addAddress')),
         withdraw: (address) => links.apply(this.root, buildFlatAddresses([address], 'deleteAddress')),
-      });
+      };
+      const { netns } = this.#addSender(plan.name, addresses, true);
+      const node = new NodeNetwork(plan, netns, { attachment });
       this.#nodes.set(plan.name, node);
       return node;
     });

@@ -4,7 +4,7 @@ import { withoutPrefixLength } from '../ffi/ip-bytes.ts';
 import { firstPort } from '../loopback/first-port.ts';
 import { killMarked, markOf, markVariable } from '../loopback/marked-programs.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
-import { NodeNetwork, type PodNetwork } from './node-network.ts';
+import { NodeNetwork, type PodNetwork, type SharedAttachment } from './node-network.ts';
 import type { NodePlan, OutsideClientPlan, PodPlan } from './plan.ts';
 
 export interface LoopbackPlan {
@@ -42,11 +42,12 @@ export class LoopbackFabric implements AsyncDisposable {
     return plans.map((plan) => {
       const netns = this.#share(plan.name, plan.addresses.map(withoutPrefixLength));
       // Whatever address a load balancer has, it is the machine's already.
-      const node = new NodeNetwork(plan, netns, {
+      const attachment: SharedAttachment = {
         attachPod: (pod) => this.#attachPod(pod),
         announce: () => {},
         withdraw: () => {},
-      });
+      };
+      const node = new NodeNetwork(plan, netns, { attachment });
       this.#nodes.set(plan.name, node);
       return node;
     });

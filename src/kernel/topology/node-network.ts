@@ -1,14 +1,14 @@
 import { TowtankError } from '../../errors/towtank-error.ts';
-import { awaitCarrier } from '../netlink/await-carrier.ts';
 import { links } from '../netlink/links.ts';
 import type { AddressOperation } from '../netlink/operations.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
+import { KernelThread } from '../thread/kernel-thread-handle.ts';
 import { hostPrefix, isV6 } from './addresses.ts';
 import { Announcer } from './announcement.ts';
 import { checkHost, checkPlan } from './check-plan.ts';
-import { macOfNode, podBridge } from './node-operations.ts';
+import { macOfNode } from './node-operations.ts';
 import type { NodePlan, PodAttachment, PodPlan } from './plan.ts';
-import { buildBridgePod, buildPtpPod, type PodOperations } from './pod-operations.ts';
+import { buildPod, wirePod } from './wire-pod.ts';
 
 /** A pod's network: its namespace with `eth0`. */
 export interface PodNetwork {
@@ -26,6 +26,12 @@ export interface SharedAttachment {
   withdraw(address: string): void;
 }
 
+interface Connection {
+  readonly attachment: PodAttachment;
+  readonly hostLink: string;
+  readonly addresses: readonly string[];
+}
+
 /** A node's network: its namespace, the pods on it and the load balancer addresses that it answers for. */
 export class NodeNetwork {
   readonly name: string;
@@ -35,13 +41,23 @@ export class NodeNetwork {
   readonly #pods = new Map<string, PodNetwork>();
   readonly #announced = new Set<string>();
   readonly #announcer: Announcer;
+  readonly #thread: KernelThread | undefined;
   #nextLink = 1;
+  #isDeleted = false;
 
-  constructor(plan: NodePlan, netns: NetworkNamespace, attachment: PodAttachment | SharedAttachment) {
+  constructor(
+    plan: NodePlan,
+    netns: NetworkNamespace,
+    {
+      attachment,
+      thread,
+    }: { readonly attachment: PodAttachment | SharedAttachment; readonly thread?: KernelThread | undefined },
+  ) {
     this.name = plan.name;
     this.plan = plan;
     this.netns = netns;
     this.#attachment = attachment;
+    this.#thread = thread;
     this.#announcer = new Announcer(netns, macOfNode(plan));
   }
 
@@ -60,24 +76,32 @@ export class NodeNetwork {
     if (!this.#isLoopback) checkPlan({ name, addresses, podCIDRs: [] });
     const attachment = this.#attachment;
     if (typeof attachment === 'object') return this.#attachShared(attachment, { name, addresses });
-    const netns = NetworkNamespace.create(name);
-    const build = attachment === 'ptp' ? buildPtpPod : buildBridgePod;
-    try {
-      const hostLink = `veth${this.#nextLink++}`;
-      const operations = build({ node: this.plan, netns, hostLink, addresses });
-      links.apply(this.netns, operations.node);
-      links.apply(netns, operations.pod);
-      awaitCarrier(this.netns, hostLink);
-      awaitCarrier(netns, 'eth0');
-      // A bridge has a carrier when its first port has one.
-      if (attachment === 'bridge') awaitCarrier(this.netns, podBridge);
-      const pod = { name, netns, addresses, detach: () => this.#detach(name, operations) };
-      this.#pods.set(name, pod);
-      return pod;
-    } catch (error) {
+    const wiring = { node: this.plan, netns: this.netns, attachment, hostLink: this.#nameLink() };
+    const netns = wirePod({ ...wiring, pod: { name, addresses } });
+    return this.#remember(netns, { ...wiring, addresses });
+  }
+
+  /** The same beside what this thread does, where there is a thread for it. */
+  async attachPodAside(pod: PodPlan): Promise<PodNetwork> {
+    checkPlan({ ...pod, podCIDRs: [] });
+    const attachment = this.#attachment;
+    if (typeof attachment === 'object' || !KernelThread.finds(this.netns)) return this.attachPod(pod);
+    const hostLink = this.#nameLink();
+    const made = await this.#thread?.do({
+      kind: 'attach',
+      node: this.plan,
+      nodePath: this.netns.path,
+      attachment,
+      hostLink,
+      pod,
+    });
+    if (made === undefined) return this.attachPod(pod);
+    const netns = NetworkNamespace.adopt(pod.name, made);
+    if (this.#isDeleted) {
       netns.delete();
-      throw error;
+      throw unknownNode(this.name);
     }
+    return this.#remember(netns, { attachment, hostLink, addresses: pod.addresses });
   }
 
   /**
@@ -105,6 +129,7 @@ export class NodeNetwork {
 
   /** Detaches all pods and gives the namespace up. */
   delete(): void {
+    this.#isDeleted = true;
     for (const pod of [...this.#pods.values()]) pod.detach();
     this.#announcer[Symbol.dispose]();
     this.netns.delete();
@@ -125,12 +150,21 @@ export class NodeNetwork {
     return pod;
   }
 
-  #detach(name: string, operations: PodOperations): void {
-    const pod = this.#pods.get(name);
-    if (pod === undefined) return;
-    this.#pods.delete(name);
-    links.apply(this.netns, operations.detach);
-    pod.netns.delete();
+  #nameLink(): string {
+    return `veth${this.#nextLink++}`;
+  }
+
+  #remember(netns: NetworkNamespace, { attachment, hostLink, addresses }: Connection): PodNetwork {
+    const { name } = netns;
+    const operations = buildPod(attachment, { node: this.plan, netns, hostLink, addresses });
+    const detach = (): void => {
+      if (!this.#pods.delete(name)) return;
+      links.apply(this.netns, operations.detach);
+      netns.delete();
+    };
+    const pod = { name, netns, addresses, detach };
+    this.#pods.set(name, pod);
+    return pod;
   }
 }
 

@@ -63,7 +63,7 @@ export class KernelPodRuntime implements PodRuntime {
       return this.#sandbox(pod, network.netns, { podIPs: hostIPs, release: async () => {} });
     const podIPs = addresses.allocate();
     try {
-      const attached = network.attachPod({ name: netnsName(pod), addresses: podIPs });
+      const attached = await network.attachPodAside({ name: netnsName(pod), addresses: podIPs });
       await this.#openHostPorts(pod, attached);
       const release = (): Promise<void> => this.#detach(pod, attached);
       return this.#sandbox(pod, attached.netns, { podIPs, release });
