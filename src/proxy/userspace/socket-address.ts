@@ -35,6 +35,36 @@ export function decodeSocketAddress(bytes: Buffer, offset = 0): ListenAddress {
   return { host: printAddress('ipv6', BigInt(`0x${hex}`)), port };
 }
 
+/**
+ * Where somebody is, in as little memory as it takes: a number for IPv4 (address and port), a text of bytes for IPv6 (port and
+ * address). `bytes` is a `sockaddr_in` or `sockaddr_in6`, which begins at `offset`.
+ */
+export type PackedAddress = number | string;
+
+export function packSocketAddress(bytes: Buffer, offset = 0): PackedAddress {
+  // Lower byte of the family, which is little-endian on both processors.
+  if (bytes[offset] === AF_INET) return bytes.readUInt32BE(offset + 4) * 65_536 + bytes.readUInt16BE(offset + 2);
+  return bytes.toString('latin1', offset + 2, offset + 4) + bytes.toString('latin1', offset + 8, offset + 24);
+}
+
+/** The address and port that were packed. */
+export function unpackSocketAddress(packed: PackedAddress): ListenAddress {
+  if (typeof packed === 'number') {
+    const bits = Math.floor(packed / 65_536);
+    return {
+      host: [bits >>> 24, (bits >>> 16) & 255, (bits >>> 8) & 255, bits & 255].join('.'),
+      port: packed % 65_536,
+    };
+  }
+  const bytes = Buffer.from(packed, 'latin1');
+  return { host: printAddress('ipv6', BigInt(`0x${bytes.toString('hex', 2)}`)), port: bytes.readUInt16BE(0) };
+}
+
+/** The same client whatever its port. */
+export function withoutPort(packed: PackedAddress): PackedAddress {
+  return typeof packed === 'number' ? Math.floor(packed / 65_536) : packed.slice(2);
+}
+
 /** `ip:port` of an address, brackets around IPv6. */
 export function printSocketAddress({ host, port }: ListenAddress): string {
   return joinHostPort(host, port);

@@ -8,7 +8,8 @@ const CONNECT_TICK_MS = 20;
 export class ConnectionSet implements Iterable<TcpConnection> {
   readonly #engine: Engine;
   readonly #all = new Set<TcpConnection>();
-  readonly #connecting = new Set<TcpConnection>();
+  /** When each attempt began, to the microsecond. */
+  readonly #connecting = new Map<TcpConnection, number>();
   readonly #connectTimer: Timed = { onTime: (now) => this.#endAttempts(now) };
   #ticking = false;
 
@@ -39,18 +40,21 @@ export class ConnectionSet implements Iterable<TcpConnection> {
 
   /** Watches the deadline of an attempt to connect. */
   startConnecting(connection: TcpConnection): void {
-    this.#connecting.add(connection);
+    this.#connecting.set(connection, performance.now());
     if (this.#ticking) return;
     this.#ticking = true;
     this.#engine.schedule(this.#connectTimer, CONNECT_TICK_MS);
   }
 
-  stopConnecting(connection: TcpConnection): void {
+  /** Forgets an attempt, and tells when it began; undefined when there is none. */
+  stopConnecting(connection: TcpConnection): number | undefined {
+    const startedAt = this.#connecting.get(connection);
     this.#connecting.delete(connection);
+    return startedAt;
   }
 
   #endAttempts(now: number): number | undefined {
-    for (const connection of this.#connecting) if (connection.deadline <= now) connection.attemptTimedOut();
+    for (const connection of this.#connecting.keys()) if (connection.deadline <= now) connection.attemptTimedOut();
     this.#ticking = this.#connecting.size > 0;
     return this.#ticking ? CONNECT_TICK_MS : undefined;
   }

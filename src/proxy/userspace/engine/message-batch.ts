@@ -1,4 +1,4 @@
-import { SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
+import { type PackedAddress, packSocketAddress, SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
 import type { System } from './system.ts';
 
 // struct mmsghdr of 64-bit Linux: name, namelen, iov, iovlen, control, controllen, flags, and behind the msghdr its len.
@@ -68,13 +68,9 @@ export class MessageBatch {
     return this.#headers.getUint32(index * HEADER + LENGTH, true);
   }
 
-  /** Where a datagram came from: a number for IPv4 (address and port), a text for IPv6. */
-  senderOf(index: number): string | number {
-    const at = index * NAME_SPACE;
-    const names = this.#names;
-    // sockaddr_in: AF_INET is 2.
-    if (names[at] === 2) return names.readUInt32BE(at + 4) * 65_536 + names.readUInt16BE(at + 2);
-    return names.toString('latin1', at + 2, at + 4) + names.toString('latin1', at + 8, at + 24);
+  /** Where a datagram came from. */
+  senderOf(index: number): PackedAddress {
+    return packSocketAddress(this.#names, index * NAME_SPACE);
   }
 
   /** A copy of the address from which a datagram came. */

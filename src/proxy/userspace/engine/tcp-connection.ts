@@ -1,11 +1,15 @@
 import type { Candidate } from '../balancer.ts';
-import type { ClientKey } from '../client-affinity.ts';
 import { COUNTER, observeLatency } from '../counters.ts';
 import { buildProxyHeader } from '../proxy-protocol.ts';
-import { decodeSocketAddress, encodeSocketAddress, printSocketAddress } from '../socket-address.ts';
+import {
+  encodeSocketAddress,
+  type PackedAddress,
+  printSocketAddress,
+  unpackSocketAddress,
+  withoutPort,
+} from '../socket-address.ts';
 import type { Connection } from '../transport.ts';
 import {
-  AF_INET,
   EINPROGRESS,
   EPOLLERR,
   EPOLLET,
@@ -33,17 +37,16 @@ export class TcpConnection implements Handler {
   lastAt: number;
   bytesIn = 0;
   bytesOut = 0;
-  readonly #clientAddress: Uint8Array;
+  readonly #clientAddress: PackedAddress;
   readonly #startedAt: number;
   #candidate: Candidate | undefined;
   #failed = NONE;
   #attempts = 0;
   #deadline = 0;
-  #attemptAt = 0;
 
-  constructor(listener: TcpListener, fd: number, clientAddress: Uint8Array) {
+  constructor(listener: TcpListener, fd: number, clientAddress: PackedAddress) {
     this.listener = listener;
-    this.#clientAddress = Uint8Array.prototype.slice.call(clientAddress);
+    this.#clientAddress = clientAddress;
     this.#startedAt = listener.engine.now;
     this.lastAt = this.#startedAt;
     this.client = new TcpSide(this, fd);
@@ -69,7 +72,7 @@ export class TcpConnection implements Handler {
   /** Chooses an endpoint and connects to it with this socket. */
   connect(fd: number): void {
     const { balancer } = this.listener;
-    const candidate = balancer.pick(balancer.needsClient ? this.#key() : 0, this.engine.now);
+    const candidate = balancer.pick(balancer.needsClient ? withoutPort(this.#clientAddress) : 0, this.engine.now);
     this.endpoint.fd = fd;
     if (candidate === undefined) this.#giveUp();
     else this.#attempt(candidate);
@@ -109,7 +112,7 @@ export class TcpConnection implements Handler {
     const { balancer } = listener;
     const mayGoOn = this.#attempts < engine.limits.connectTimeoutsMs.length;
     const next = mayGoOn
-      ? balancer.pickNext(balancer.needsClient ? this.#key() : 0, this.#failed, engine.now)
+      ? balancer.pickNext(balancer.needsClient ? withoutPort(this.#clientAddress) : 0, this.#failed, engine.now)
       : undefined;
     const fd = next === undefined ? undefined : listener.endpointSocket();
     this.endpoint.fd = fd ?? -1;
@@ -134,7 +137,7 @@ export class TcpConnection implements Handler {
       node: listener.node,
       protocol: 'tcp',
       service: listener.service,
-      client: printSocketAddress(decodeSocketAddress(Buffer.from(this.#clientAddress))),
+      client: printSocketAddress(unpackSocketAddress(this.#clientAddress)),
       endpoint: this.#deadline === 0 ? (this.#candidate?.address ?? '') : '',
       ageSeconds: (this.engine.now - this.#startedAt) / 1000,
       bytesIn: this.bytesIn,
@@ -148,22 +151,21 @@ export class TcpConnection implements Handler {
     this.#candidate = candidate;
     candidate.active++;
     candidate.encoded ??= encodeSocketAddress({ host: candidate.ip, port: candidate.port });
-    this.#attemptAt = engine.now;
     this.#deadline = engine.now + (limits.connectTimeoutsMs[this.#attempts++] ?? 0);
+    engine.connections.startConnecting(this);
     const result = system.connect(endpoint.fd, candidate.encoded, candidate.encoded.length);
     if (result < 0 && system.errno() !== EINPROGRESS) {
       this.attemptFailed();
       return;
     }
-    engine.connections.startConnecting(this);
     poller.add(endpoint.fd, EVERYTHING, this);
   }
 
   #connected(events: number): void {
     const { engine, client, endpoint, listener } = this;
-    engine.connections.stopConnecting(this);
+    const startedAt = engine.connections.stopConnecting(this) ?? 0;
     this.#deadline = 0;
-    observeLatency(listener.opened.counters, (performance.now() - this.#attemptAt) / 1000);
+    observeLatency(listener.opened.counters, (performance.now() - startedAt) / 1000);
     engine.poller.replace(endpoint.fd, endpoint);
     endpoint.writable = true;
     if (listener.policy.proxyProtocol) client.prepend(this.#proxyHeader());
@@ -174,8 +176,7 @@ export class TcpConnection implements Handler {
   }
 
   #proxyHeader(): Uint8Array {
-    const client = decodeSocketAddress(Buffer.from(this.#clientAddress));
-    return buildProxyHeader(client, this.listener.opened.listener.destination);
+    return buildProxyHeader(unpackSocketAddress(this.#clientAddress), this.listener.opened.listener.destination);
   }
 
   #leave(): void {
@@ -203,11 +204,5 @@ export class TcpConnection implements Handler {
     this.client.close();
     this.endpoint.close();
     this.engine.connections.delete(this);
-  }
-
-  #key(): ClientKey {
-    const bytes = this.#clientAddress;
-    if (bytes[0] === AF_INET) return ((bytes[4]! << 24) | (bytes[5]! << 16) | (bytes[6]! << 8) | bytes[7]!) >>> 0;
-    return Buffer.from(bytes.buffer, bytes.byteOffset + 8, 16).toString('latin1');
   }
 }

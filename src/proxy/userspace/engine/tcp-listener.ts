@@ -2,7 +2,7 @@ import { Balancer } from '../balancer.ts';
 import { type ClientFilter, clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { ListenerPolicy } from '../listener.ts';
-import { decodeSocketAddress, SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
+import { decodeSocketAddress, packSocketAddress, SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
 import {
   EAGAIN,
   EPOLLIN,
@@ -77,7 +77,7 @@ export class TcpListener implements Handler, Task {
       }
       const endpoint = this.#spare;
       this.#spare = undefined;
-      new TcpConnection(this, fd, this.#address.subarray(0, this.#length[0])).connect(endpoint);
+      new TcpConnection(this, fd, packSocketAddress(this.#address)).connect(endpoint);
     }
   }
 

@@ -2,7 +2,7 @@ import { Balancer, type Candidate } from '../balancer.ts';
 import { type ClientFilter, clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { ListenAddress, ListenerPolicy } from '../listener.ts';
-import { decodeSocketAddress, encodeSocketAddress, printSocketAddress } from '../socket-address.ts';
+import { decodeSocketAddress, encodeSocketAddress, printSocketAddress, withoutPort } from '../socket-address.ts';
 import type { Connection } from '../transport.ts';
 import { EPOLLIN, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVBUF, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from './constants.ts';
 import type { Engine, Task, Timed } from './engine.ts';
@@ -163,7 +163,7 @@ export class UdpListener implements Handler, Timed, Task {
     const { engine, balancer, opened } = this;
     const client = this.batches.inbound.copyName(index);
     if (this.#mayCome?.(decodeSocketAddress(client).host) === false) return undefined;
-    const candidate = balancer.pick(balancer.needsClient ? clientOf(key) : 0, engine.now);
+    const candidate = balancer.pick(balancer.needsClient ? withoutPort(key) : 0, engine.now);
     if (candidate === undefined) {
       this.#refuse(client);
       return undefined;
@@ -213,9 +213,4 @@ export class UdpListener implements Handler, Timed, Task {
     this.engine.unschedule(this);
     for (const flow of this.#flows.values()) this.end(flow);
   }
-}
-
-// The client without its port.
-function clientOf(key: string | number): string | number {
-  return typeof key === 'number' ? Math.floor(key / 65_536) : key.slice(2);
 }
