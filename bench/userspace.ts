@@ -1,5 +1,6 @@
 // Userspace mode beside HAProxy (tcp mode, with and without splice), nginx stream and no proxy at all, all in one run:
 //   node bench/userspace.ts [--rounds 5] [--seconds 1] [--connections 9000]
+// KUBE_PROXY_USERSPACE=path adds kube-proxy's own userspace mode, which ended with 1.25.
 // Each proxy has one thread and one processor, load and backends the other. Needs haproxy, nginx with libnginx-mod-stream, wrk,
 // iperf3, taskset. Figures are medians of the rounds; the main one is the proxy's processor time, which a busy machine disturbs least.
 import { spawnSync } from 'node:child_process';
@@ -8,6 +9,7 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { inSandbox } from './proxy/sandbox.ts';
 import { median } from './proxy/statistics.ts';
+import { KUBE_PROXY_USERSPACE, startKubeProxyUserspace } from './userspace/kube-proxy-userspace.ts';
 import {
   BACKEND,
   LOAD_CORE,
@@ -50,7 +52,7 @@ async function timed<T>(peer: Peer, work: () => Promise<T>): Promise<{ readonly 
 }
 
 async function bulk(peer: Peer): Promise<Pick<Sample, 'gbitPerSecond' | 'secondsPerGB'>> {
-  const words = ['iperf3', '-c', '127.0.0.1', '-p', String(peer.bulk), '-t', seconds, '-J'];
+  const words = ['iperf3', '-c', peer.host ?? '127.0.0.1', '-p', String(peer.bulk), '-t', seconds, '-J'];
   const { result, cpu } = await timed(peer, () => run(LOAD_CORE, words));
   const { end } = JSON.parse(result) as { end: { sum_received: { bytes: number; bits_per_second: number } } };
   const { bytes, bits_per_second } = end.sum_received;
@@ -61,7 +63,9 @@ const MICROS: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6 };
 
 async function wrk(peer: Peer, connections: number, ...more: readonly string[]) {
   const words = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...more];
-  const { result, cpu } = await timed(peer, () => run(LOAD_CORE, [...words, `http://127.0.0.1:${peer.http}/`]));
+  const { result, cpu } = await timed(peer, () =>
+    run(LOAD_CORE, [...words, `http://${peer.host ?? '127.0.0.1'}:${peer.http}/`]),
+  );
   const [, requests = '0', took = '1'] = /(\d+) requests in ([\d.]+)s/.exec(result) ?? [];
   const [, p99 = '0', unit = 'us'] = /99%\s+([\d.]+)(us|ms|s)/.exec(result) ?? [];
   if (/Socket errors|Non-2xx/.test(result)) process.stderr.write(`${peer.name}: ${result}\n`);
@@ -182,9 +186,14 @@ function claimsOf(samples: Samples): Claim[] {
     atLeast('throughput, of HAProxy', ratio('gbitPerSecond', 'HAProxy'), 1),
     atMost('p99 latency added, of HAProxy', added('towtank') / added('HAProxy'), 2),
     atLeast('UDP round trips, of nginx', ratio('roundTripsPerSecond', 'nginx'), 1.2),
-    atLeast('throughput, of direct', ratio('gbitPerSecond', 'direct'), 0.62 * 1.3),
-    atLeast('keep-alive requests, of direct', ratio('requestsPerSecond', 'direct'), 0.69 * 1.3),
-    atLeast('a connection per request, of direct', ratio('connectionsPerSecond', 'direct'), 0.41 * 1.3),
+    // What lies between is the same direct way: the ratio of the ratios to it.
+    ...(samples.has('kube-proxy')
+      ? [
+          atLeast('throughput, of kube-proxy in userspace mode', ratio('gbitPerSecond', 'kube-proxy'), 1.3),
+          atLeast('keep-alive requests, of the same', ratio('requestsPerSecond', 'kube-proxy'), 1.3),
+          atLeast('a connection per request, of the same', ratio('connectionsPerSecond', 'kube-proxy'), 1.3),
+        ]
+      : []),
   ];
 }
 
@@ -230,7 +239,12 @@ function printClaims(claims: readonly Claim[]): void {
 
 async function main(): Promise<void> {
   spawnSync('ip', ['link', 'set', 'lo', 'up']);
-  const peers = await startPeers();
+  const peers = [...(await startPeers())];
+  if (KUBE_PROXY_USERSPACE === undefined)
+    process.stdout.write(
+      'Without kube-proxy: KUBE_PROXY_USERSPACE names none that has userspace mode (1.25 or older).\n',
+    );
+  else peers.push(await startKubeProxyUserspace(KUBE_PROXY_USERSPACE));
   const samples = new Map<string, Sample[]>(peers.map(({ name }) => [name, []]));
   const rounds = Number(options.rounds);
   for (let round = 1; round <= rounds; round++) {

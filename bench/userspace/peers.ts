@@ -13,6 +13,8 @@ export interface Peer {
   readonly name: string;
   /** Undefined for the direct way. */
   readonly pid: number | undefined;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
   readonly http: number;
   readonly bulk: number;
   readonly udp: number | undefined;
