@@ -13,6 +13,11 @@ export async function status(options: { readonly name: string; readonly output: 
   return facts.components.every((component) => component.healthy) && facts.nodes.every((node) => node.ready) ? 0 : 1;
 }
 
+// Where it is not the one that everybody knows.
+function portOfDns({ loopback }: ClusterStatus): string {
+  return loopback !== undefined && loopback.firstPort > 53 ? `:${53 + loopback.portOffset}` : '';
+}
+
 function table(facts: ClusterStatus): string {
   const head = [
     ['Cluster', `${facts.name} (towtank ${facts.version}), up ${printAge(facts.uptimeSeconds)}`],
@@ -21,7 +26,7 @@ function table(facts: ClusterStatus): string {
     ['API server', facts.apiServer],
     ['Pods', `${facts.pods.ready}/${facts.pods.total} ready`],
     ['Services', String(facts.services)],
-    ['Cluster DNS', facts.clusterDNS.join(', ')],
+    ['Cluster DNS', facts.clusterDNS.map((address) => `${address}${portOfDns(facts)}`).join(', ')],
     ['Outside client', facts.outsideClient.join(', ')],
     ['Store', `${facts.store.engine}, ${facts.store.objects} objects, revision ${facts.store.revision}`],
     ['Memory', `${Math.round(facts.memoryBytes / 1e6)} MB`],

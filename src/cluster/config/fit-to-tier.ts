@@ -30,6 +30,9 @@ function fitModes({ nodes, proxy }: ClusterConfig, tier: Tier): ClusterConfig['n
       `proxy mode ${ruled.proxyMode}`,
       'rules of the kernel need a privilege, and only userspace has none',
     );
+  // The other kind of rules is the default, and stands for nothing having been said.
+  if (proxy.userspace?.portalRules === 'iptables')
+    throw refusal(tier, 'portalRules iptables', 'rules of the kernel need a privilege');
   return nodes.map((node) => ({ ...node, proxyMode: 'userspace' }));
 }
 

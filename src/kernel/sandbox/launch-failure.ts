@@ -78,7 +78,7 @@ function noUserNamespaces(message: string, hint: string): TowtankError {
 function refused({ stderr, administrator, container }: LaunchFacts): TowtankError {
   const outsideHint = administrator
     ? 'a limit of this machine may be reached: see sysctl user.max_net_namespaces, user.max_mnt_namespaces'
-    : 'run as root, or see whether this kernel has CONFIG_USER_NS, CONFIG_NET_NS and CONFIG_PID_NS';
+    : 'run as root, or without any privilege by --tier loopback; see whether this kernel has CONFIG_USER_NS, CONFIG_NET_NS and CONFIG_PID_NS';
   return new UserError({
     code: administrator ? 'ERR_PERMISSION' : 'ERR_NO_USER_NAMESPACES',
     message: `the namespaces of a sandbox cannot be made: ${stderr || 'unshare ended without a word'}`,

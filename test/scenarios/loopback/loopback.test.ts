@@ -129,7 +129,7 @@ describe('a cluster without any privilege', () => {
   });
 
   it('restarts a program that ended, and ends one that left its parent with its pod', async () => {
-    expect(sleepers(lab)).toHaveLength(3);
+    await expect.poll(() => sleepers(lab)).toHaveLength(3);
     const parent = sleepers(lab).find((line) => line.includes('sh -c'));
     lab.run(['kill', '-KILL', parent?.split(' ')[0] ?? '']);
     await expect.poll(async () => restartsOf(await cluster.get<Pod>('pods', 'program', 'default'))).toBe(1);
@@ -164,10 +164,10 @@ describe('beside each other', () => {
   });
 
   it('one that is taken down leaves the other alone', async () => {
-    const before = sleepers(lab).length;
+    await expect.poll(() => sleepers(lab)).toHaveLength(6);
     lab.succeed('down', '--name', 'second');
     expect(hostnameBy(lab, 'http://web')).toMatch(/^web-/);
-    expect(sleepers(lab)).toHaveLength(before / 2);
+    expect(sleepers(lab)).toHaveLength(3);
     expect(lab.listeners()).not.toMatch(/127\.(19|65|97)\./);
   });
 
@@ -197,7 +197,7 @@ describe.each([
     up(lab);
     await ready(lab);
     expect(lab.resolver()).toContain('nameserver 127.96.0.10');
-    expect(sleepers(lab)).toHaveLength(3);
+    await expect.poll(() => sleepers(lab)).toHaveLength(3);
     lab.run(['kill', '-KILL', String(lab.record()[process])]);
     await lab.untilEmpty();
     expect(lab.listeners()).toBe('');
@@ -308,6 +308,7 @@ describe('where ports below 1024 may not be opened', () => {
     for (const host of ['127.96.0.80', web?.status?.podIP, '127.18.255.1'])
       expect(hostnameBy(lab, `http://${host}:10080`, 'caller')).toMatch(/^web-/);
     expect(hostnameBy(lab, 'http://127.18.0.3:30080', 'caller')).toMatch(/^web-/);
+    expect(lab.succeed('status')).toMatch(/Cluster DNS +127\.96\.0\.10:10053/);
     expect(lab.listeners()).toMatch(/udp .*127\.96\.0\.10:10053/);
   });
 

@@ -39,6 +39,7 @@ describe('a configuration in the loopback tier', () => {
     [{ network: { cni: 'bridge' } }, 'cni bridge'],
     [{ dns: { nodeLocalDNS: true } }, 'nodeLocalDNS'],
     [{ proxy: { mode: 'iptables' } }, 'proxy mode iptables'],
+    [{ proxy: { userspace: { portalRules: 'iptables' } } }, 'portalRules iptables'],
     [{ nodes: [{ name: 'a' }, { name: 'b', proxyMode: 'nftables' }] }, 'proxy mode'],
   ])('refuses %j with the reason', (spec, what) => {
     expect(() => loopback(spec)).toThrow(`the loopback tier cannot have ${what}`);
