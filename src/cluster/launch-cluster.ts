@@ -1,9 +1,7 @@
-import { closeSync, existsSync, readFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { closeSync, existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { hasCode, TowtankError, UserError } from '../errors/towtank-error.ts';
+import { hasCode, UserError } from '../errors/towtank-error.ts';
 import { requirePrograms } from '../kernel/doctor/required-programs.ts';
 import { type HostSocket, openHostSockets } from '../kernel/host-sockets.ts';
 import { NetworkNamespace } from '../kernel/network-namespace.ts';
@@ -16,9 +14,8 @@ import { avoidOverlap } from './config/avoid-overlap.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
 import { fitToTier } from './config/fit-to-tier.ts';
 import { neededPrograms } from './config/needed-programs.ts';
-import { fromWire } from './control/frames.ts';
-import type { StartMessage } from './control/protocol.ts';
 import { continueKept, databasePath, readKept, writeKept } from './kept-cluster.ts';
+import { StartSocket } from './start-socket.ts';
 import { cleaningVariable, type StartSpec } from './start-spec.ts';
 import {
   type ClusterPaths,
@@ -32,6 +29,7 @@ import {
 } from './state-folder.ts';
 import { familiesOf, resolveStore } from './store-spec.ts';
 import { towtankVersion } from './version.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
 
 export interface LaunchOptions {
   readonly config: ClusterConfig;
@@ -66,7 +64,6 @@ const YOUNG_OBJECTS = '--max-semi-space-size=4';
 // Threads that help the main thread to collect its young objects make it wait for a processor that others have: a tenth of all
 // that a start costs.
 const COLLECT_ALONE = '--no-parallel-scavenge';
-const START_TIMEOUT_MS = 120_000;
 const FIRST_HANDED_OVER = 3;
 
 /**
@@ -164,7 +161,7 @@ async function launchInto(
     });
     const record = recordOf(sandbox, { name: config.name, apiPort, tier, engine: store.engine });
     writeWhole(paths.record, JSON.stringify(record));
-    await waitUntilReady(start, sandbox, paths, options.onStep);
+    await waitUntilReady(start, sandbox, { log: paths.log, onStep: options.onStep });
     if (!spec.lifeline) start.close();
     return { record, paths, config, ended: start.closed };
   } catch (error) {
@@ -213,101 +210,5 @@ function listenForApi(host: string, port: number): number {
       hint: 'choose another --api-port, or leave it out to get a free one',
       cause,
     });
-  }
-}
-
-/** Waits for the ready message; whatever ends the sandbox before it is the reason of failure. */
-async function waitUntilReady(
-  start: StartSocket,
-  sandbox: SandboxProcess,
-  paths: ClusterPaths,
-  onStep: LaunchOptions['onStep'],
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(
-    () => reject(startFailure(paths, `was not ready after ${START_TIMEOUT_MS / 1000} s`)),
-    START_TIMEOUT_MS,
-  );
-  void sandbox.exited.then(() => reject(startFailure(paths, 'ended before it was ready')));
-  start.onMessage((message) => {
-    if (message.type === 'step') onStep?.(message.name, message.ms);
-    else if (message.type === 'ready') resolve();
-    else reject(fromWire(message.error));
-  });
-  try {
-    await promise;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function startFailure(paths: ClusterPaths, what: string): TowtankError {
-  const lines = logTail(paths.log, 30);
-  return new TowtankError({
-    code: 'ERR_CLUSTER_START',
-    message: `the cluster ${what}; the end of its log:\n${lines}`,
-    hint: 'towtank doctor shows what this machine lacks',
-  });
-}
-
-/** The last lines of a log file, indented; a note when there is none. */
-export function logTail(path: string, count: number): string {
-  try {
-    const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-count);
-    return lines.map((line) => `  ${line}`).join('\n');
-  } catch (error) {
-    return `  (no log: ${(error as Error).message})`;
-  }
-}
-
-/** The launcher's end of the start conversation. */
-class StartSocket {
-  readonly path: string;
-  readonly #server: Server;
-  #socket: Socket | undefined;
-  #listener: ((message: StartMessage) => void) | undefined;
-  readonly #early: StartMessage[] = [];
-  readonly #closed = Promise.withResolvers<void>();
-
-  private constructor(path: string, server: Server) {
-    this.path = path;
-    this.#server = server;
-    server.on('connection', (socket) => {
-      this.#socket = socket;
-      // A supervisor that dies resets the connection; its exit is what counts.
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => this.#closed.resolve());
-      createInterface({ input: socket }).on('line', (line) => {
-        const message = JSON.parse(line) as StartMessage;
-        if (this.#listener) this.#listener(message);
-        else this.#early.push(message);
-      });
-    });
-  }
-
-  /** Resolves when the supervisor's end was closed. */
-  get closed(): Promise<void> {
-    return this.#closed.promise;
-  }
-
-  static async listen(path: string): Promise<StartSocket> {
-    const server = createServer();
-    const start = new StartSocket(path, server);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once('error', reject);
-    server.listen(path, resolve);
-    await promise;
-    server.unref();
-    return start;
-  }
-
-  onMessage(listener: (message: StartMessage) => void): void {
-    this.#listener = listener;
-    for (const message of this.#early.splice(0)) listener(message);
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#socket?.destroy();
   }
 }

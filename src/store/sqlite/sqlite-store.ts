@@ -14,20 +14,13 @@ import {
   type WriteOperation,
   type WriteResult,
 } from '../store.ts';
-import { StoreView } from '../store-view.ts';
+import type { StoreView } from '../store-view.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type DatabaseFacts, loadDatabase } from './load-database.ts';
-import {
-  appendEvents,
-  deleteSuperseded,
-  insertVersions,
-  type LogRow,
-  revisionOf,
-  setMeta,
-  versionOf,
-} from './log-rows.ts';
-import type { SqlStep } from './sql-batch.ts';
+import { appendEvents, deleteSuperseded, setMeta } from './log-rows.ts';
+import { insertLeases, ROWS_AT_ONCE, restoreSteps } from './restore-steps.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
+import { ViewLoader } from './view-loader.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface SqliteStoreOptions {
@@ -44,8 +37,6 @@ export interface SqliteStoreOptions {
   readonly historyValues?: number | undefined;
 }
 
-/** Rows that are deleted or restored in one go. */
-const CHUNK = 1000;
 const RETRY_SECONDS = 5;
 
 /**
@@ -99,7 +90,7 @@ export class SqliteStore implements Store {
   static async open({ path, ...options }: SqliteStoreOptions): Promise<SqliteStore> {
     const writer = new SqliteWriter();
     try {
-      const loader = new Loader();
+      const loader = new ViewLoader();
       const facts = loadDatabase(path, (row, { compacted }) => loader.add(row, compacted));
       const view = loader.finish(facts);
       const lastId = await writer.open(path);
@@ -271,68 +262,11 @@ export class SqliteStore implements Store {
 
   // In pieces, so that writers who come meanwhile wait for one piece at most.
   async #deleteRows(events: readonly StoreEvent[]): Promise<void> {
-    for (let at = 0; at < events.length && !this.#closed; at += CHUNK)
-      await this.#writer.run([deleteSuperseded(events.slice(at, at + CHUNK))]);
-  }
-}
-
-/** Builds the view from the rows of the file. */
-class Loader {
-  /** What a compaction that was cut short has left behind. */
-  readonly superseded: StoreEvent[] = [];
-  readonly #base = new Map<string, KeyValue>();
-  readonly #later: LogRow[] = [];
-
-  add(row: LogRow, compacted: number): void {
-    if (revisionOf(row) > compacted) {
-      this.#later.push(row);
-      return;
-    }
-    const [previous, current] = [this.#base.get(row.key), versionOf(row)];
-    if (previous !== undefined || current === undefined)
-      this.superseded.push({ key: row.key, revision: revisionOf(row), current, previous, shared: undefined });
-    if (current === undefined) this.#base.delete(row.key);
-    else this.#base.set(row.key, current);
-  }
-
-  finish({ compacted, revision }: DatabaseFacts): StoreView {
-    const view = new StoreView(compacted);
-    view.reset(compacted, this.#base.values());
-    for (const row of this.#later) {
-      const [previous, current] = [view.get(row.key), versionOf(row)];
-      view.record({ key: row.key, revision: revisionOf(row), current, previous, shared: undefined });
-    }
-    view.advance(revision);
-    return view;
+    for (let at = 0; at < events.length && !this.#closed; at += ROWS_AT_ONCE)
+      await this.#writer.run([deleteSuperseded(events.slice(at, at + ROWS_AT_ONCE))]);
   }
 }
 
 function creation(entry: KeyValue): StoreEvent {
   return { key: entry.key, revision: entry.modRevision, current: entry, previous: undefined, shared: undefined };
-}
-
-function insertLeases(leases: DatabaseFacts['leases']): SqlStep {
-  return {
-    sql: 'INSERT OR REPLACE INTO lease (id, ttl) VALUES (?, ?)',
-    rows: leases.map(({ id, ttlSeconds }) => [id, ttlSeconds]),
-  };
-}
-
-async function* restoreSteps(
-  snapshot: StoreSnapshot,
-  revision: number,
-  entries: KeyValue[],
-): AsyncGenerator<readonly SqlStep[]> {
-  const empty = ['log', 'lease'].map((table) => ({ sql: `DELETE FROM ${table}`, rows: [[]] }));
-  yield [...empty, insertLeases(snapshot.leases), setMeta('compacted', revision), setMeta('revision', revision)];
-  const used = new Map<number, number>();
-  let chunk: KeyValue[] = [];
-  for await (const entry of snapshot.entries) {
-    entries.push(entry);
-    chunk.push(entry);
-    if (chunk.length < CHUNK) continue;
-    yield [insertVersions(chunk, used)];
-    chunk = [];
-  }
-  yield [insertVersions(chunk, used)];
 }

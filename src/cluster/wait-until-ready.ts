@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { TowtankError } from '../errors/towtank-error.ts';
+import type { SandboxProcess } from '../kernel/sandbox.ts';
+import { fromWire } from './control/frames.ts';
+import type { StartSocket } from './start-socket.ts';
+
+const START_TIMEOUT_MS = 120_000;
+
+/** Waits for the ready message; whatever ends the sandbox before it is the reason of failure. */
+export async function waitUntilReady(
+  start: StartSocket,
+  sandbox: SandboxProcess,
+  { log, onStep }: { readonly log: string; readonly onStep: ((name: string, ms: number) => void) | undefined },
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(
+    () => reject(startFailure(log, `was not ready after ${START_TIMEOUT_MS / 1000} s`)),
+    START_TIMEOUT_MS,
+  );
+  void sandbox.exited.then(() => reject(startFailure(log, 'ended before it was ready')));
+  start.onMessage((message) => {
+    if (message.type === 'step') onStep?.(message.name, message.ms);
+    else if (message.type === 'ready') resolve();
+    else reject(fromWire(message.error));
+  });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function startFailure(log: string, what: string): TowtankError {
+  const lines = logTail(log, 30);
+  return new TowtankError({
+    code: 'ERR_CLUSTER_START',
+    message: `the cluster ${what}; the end of its log:\n${lines}`,
+    hint: 'towtank doctor shows what this machine lacks',
+  });
+}
+
+// Indented; a note when there is no log.
+function logTail(path: string, count: number): string {
+  try {
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-count);
+    return lines.map((line) => `  ${line}`).join('\n');
+  } catch (error) {
+    return `  (no log: ${(error as Error).message})`;
+  }
+}
