@@ -1,6 +1,8 @@
 import type { KubeClient } from './client.ts';
 import type { Clock } from './clock.ts';
+import { type CorrelatedEvent, EventCorrelator } from './event-correlator.ts';
 import type { Event } from './generated/types.ts';
+import { RecentlyUsed } from './recently-used.ts';
 import { apiVersionOf, type KubeObject, type ResourceType, resources } from './resources.ts';
 import { isReason } from './status.ts';
 import { timestampOf } from './timestamp.ts';
@@ -27,21 +29,20 @@ export interface EventRecorderOptions {
   readonly delayMs?: number;
 }
 
-interface Pending {
-  readonly key: string;
-  readonly event: Event;
-}
-
 const REMEMBERED = 4096;
 
 // Shared by all recorders of the process, so that two events of one millisecond differ.
 let count = 0;
 
-/** Writes core/v1 Events in the background, as client-go's recorder: a repeated one raises the count of the first. */
+/**
+ * Writes core/v1 Events in the background, as client-go's recorder: a repeated one raises the count of the first, and what is
+ * too much is combined or left out.
+ */
 export class EventRecorder implements Disposable {
   readonly #options: EventRecorderOptions;
-  readonly #pending: Pending[] = [];
-  readonly #written = new Map<string, Event>();
+  readonly #correlator = new EventCorrelator();
+  readonly #pending: CorrelatedEvent[] = [];
+  readonly #written = new RecentlyUsed<string, Event>(REMEMBERED);
   #timer: Disposable | undefined;
   #busy = false;
   #closed = false;
@@ -54,9 +55,9 @@ export class EventRecorder implements Disposable {
   record(type: ResourceType, object: KubeObject, details: EventDetails): void {
     if (this.#closed) return;
     const event = this.#build(type, object, details);
-    const { uid, name, namespace } = event.involvedObject;
-    const key = [type.resource, namespace, name, uid, details.type, details.reason, details.message, details.fieldPath];
-    this.#pending.push({ key: key.join('\n'), event });
+    const correlated = this.#correlator.correlate(event, this.#options.clock.now());
+    if (correlated === undefined) return;
+    this.#pending.push(correlated);
     this.#schedule();
   }
 
@@ -122,10 +123,11 @@ export class EventRecorder implements Disposable {
     const earlier = this.#written.get(key);
     if (earlier === undefined) return this.#create(key, event);
     const { name = '', namespace } = earlier.metadata;
-    const body = { count: (earlier.count ?? 1) + 1, lastTimestamp: event.lastTimestamp };
+    const { lastTimestamp, message } = event;
+    const body = { count: (earlier.count ?? 1) + 1, lastTimestamp, message };
     try {
       const patched = await this.#options.client.patch(resources.events, { namespace, name }, { type: 'merge', body });
-      this.#remember(key, patched);
+      this.#written.set(key, patched);
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
       await this.#create(key, event);
@@ -133,13 +135,6 @@ export class EventRecorder implements Disposable {
   }
 
   async #create(key: string, event: Event): Promise<void> {
-    this.#remember(key, await this.#options.client.create(resources.events, event));
-  }
-
-  #remember(key: string, event: Event): void {
-    this.#written.delete(key);
-    this.#written.set(key, event);
-    const oldest = this.#written.keys().next();
-    if (this.#written.size > REMEMBERED && !oldest.done) this.#written.delete(oldest.value);
+    this.#written.set(key, await this.#options.client.create(resources.events, event));
   }
 }
