@@ -1,22 +1,29 @@
-import { compileRules } from '../schema/cel/compile-rules.ts';
+import { type CompiledRule, compileRules } from '../schema/cel/compile-rules.ts';
+import { ruleScope, typeProblem } from '../schema/cel/types/rule-types.ts';
 import type { FieldCause } from '../schema/contract.ts';
 import type { StructuralSchema, ValidationRule } from '../schema/custom/structural-schema.ts';
 import { invalid, notSupported, required } from '../validation/field-errors.ts';
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
 
-/** What is wrong with the CEL rules at one schema; `uncorrelatable` is the place above it whose items have no past. */
-export function validateRuleTexts(
-  schema: StructuralSchema,
-  path: string,
-  uncorrelatable: string | undefined,
-): FieldCause[] {
+/** Where a schema stands. */
+export interface RulePlace {
+  readonly path: string;
+  readonly isRoot: boolean;
+  /** The place above it whose items have no past. */
+  readonly uncorrelatable: string | undefined;
+}
+
+/** What is wrong with the CEL rules at one schema. */
+export function validateRuleTexts(schema: StructuralSchema, place: RulePlace): FieldCause[] {
+  const { path, uncorrelatable } = place;
   const rules = schema['x-kubernetes-validations'] ?? [];
   const at = (index: number): string => `${path}.x-kubernetes-validations[${index}]`;
   const causes = rules.flatMap((rule, index) => textCauses(schema, rule, at(index)));
   if (causes.length > 0) return causes;
   return compileRules(schema).flatMap((compiled, index) => {
-    const { rule, problem, messageProblem, usesOldSelf } = compiled;
+    const { rule, usesOldSelf } = compiled;
+    const { problem, messageProblem } = problemsOf(schema, place, compiled);
     const found: FieldCause[] = [];
     if (problem !== undefined) found.push(invalid(`${at(index)}.rule`, inGo(rule), problem));
     if (messageProblem !== undefined) found.push(invalid(`${at(index)}.messageExpression`, inGo(rule), messageProblem));
@@ -30,6 +37,21 @@ export function validateRuleTexts(
     }
     return found;
   });
+}
+
+function problemsOf(
+  schema: StructuralSchema,
+  { isRoot }: RulePlace,
+  { rule, problem, messageProblem }: CompiledRule,
+): Pick<CompiledRule, 'problem' | 'messageProblem'> {
+  const { messageExpression = '' } = rule;
+  const scope = ruleScope(schema, isRoot, rule.optionalOldSelf === true);
+  if (scope === undefined) return { problem, messageProblem };
+  return {
+    problem: problem ?? typeProblem(rule.rule, scope, 'bool'),
+    messageProblem:
+      messageProblem ?? (messageExpression === '' ? undefined : typeProblem(messageExpression, scope, 'string')),
+  };
 }
 
 function textCauses(schema: StructuralSchema, rule: ValidationRule, path: string): FieldCause[] {

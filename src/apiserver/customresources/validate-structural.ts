@@ -68,7 +68,7 @@ function validateNode(schema: Schema, { path, isRoot = false, isItem = false, un
   return [
     ...causes,
     ...validateLogic(schema, path),
-    ...validateRuleTexts(schema as StructuralSchema, path, uncorrelatable),
+    ...validateRuleTexts(schema as StructuralSchema, { path, isRoot, uncorrelatable }),
   ];
 }
 

@@ -22,6 +22,11 @@ export class FunctionSet {
     return this.#overloads.has(keyOf(name, isMethod));
   }
 
+  /** The types that its overloads take, of a method its target's first. */
+  parameters(name: string, isMethod: boolean): readonly (readonly string[])[] {
+    return (this.#overloads.get(keyOf(name, isMethod)) ?? []).map(({ types }) => types);
+  }
+
   /** Calls it; of a method the first argument is its target. Throws EvaluationError. */
   call(name: string, isMethod: boolean, args: readonly Value[]): Value {
     const types = args.map(typeNameOf);

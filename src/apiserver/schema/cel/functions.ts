@@ -18,6 +18,11 @@ export function hasFunction(name: string, isMethod: boolean): boolean {
   return all.has(name, isMethod);
 }
 
+/** The types that the overloads of a function take, of a method its target's first. */
+export function functionParameters(name: string, isMethod: boolean): readonly (readonly string[])[] {
+  return all.parameters(name, isMethod);
+}
+
 /** Calls a function; of a method the first argument is its target. Throws EvaluationError. */
 export function callFunction(name: string, isMethod: boolean, args: readonly Value[]): Value {
   return all.call(name, isMethod, args);

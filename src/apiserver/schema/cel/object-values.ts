@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, jsonEquals, own } from '../../patch/json-value.ts';
 import type { StructuralSchema } from '../custom/structural-schema.ts';
 import { parseDuration, parseTimestamp } from './functions/time-text.ts';
-import { escapeName } from './property-names.ts';
+import { escapeName, isNamed } from './property-names.ts';
 import { type CelObject, EvaluationError, equal, ListValue, MapValue, type Value } from './values.ts';
 
 /** A part of an object as rules see it. Throws EvaluationError where it does not fit its schema. */
@@ -111,7 +111,7 @@ class ObjectValue extends MapValue {
   }
 
   find(key: Value): Value | undefined {
-    const name = Object.keys(this.#properties).find((property) => (escapeName(property) ?? property) === key);
+    const name = Object.keys(this.#properties).find((property) => typeof key === 'string' && isNamed(property, key));
     const value = name === undefined ? undefined : own(this.raw, name);
     // What is null is as good as absent here.
     return value === undefined || value === null ? undefined : celValue(value, this.#properties[name!]!);

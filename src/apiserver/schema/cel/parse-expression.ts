@@ -231,7 +231,7 @@ class Parser {
     const [field] = args;
     if (field?.type !== 'select' || field.optional)
       throw new SourceProblem(this.#source, field?.at ?? at, 'invalid argument to has() macro');
-    return { ...field, test: true };
+    return { ...field, at: open, test: true };
   }
 
   #arguments(close: string): Expression[] {

@@ -17,3 +17,8 @@ export function escapeName(name: string): string | undefined {
   if (!/^[A-Za-z_./-][A-Za-z0-9_./-]*$/.test(name)) return undefined;
   return name.replace(/__|[./-]/g, (found) => escapes[found]!);
 }
+
+/** Whether rules reach a property under this name; `namespace` has become usable as it stands. */
+export function isNamed(property: string, name: string): boolean {
+  return (escapeName(property) ?? property) === name || (name === 'namespace' && property === name);
+}
