@@ -71,6 +71,7 @@ try {
   for (const [tier, capAdd] of [
     ['full', ['NET_ADMIN', 'SYS_ADMIN']],
     ['flat', ['NET_ADMIN']],
+    ['loopback', []],
   ] as const) {
     const samples: Sample[] = [];
     for (let round = 0; round < ROUNDS; round++) samples.push(await sample(made, `bench-${tier}-${round}`, capAdd));

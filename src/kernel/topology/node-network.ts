@@ -83,9 +83,9 @@ export class NodeNetwork {
 
   /** The same beside what this thread does, where there is a thread for it. */
   async attachPodAside(pod: PodPlan): Promise<PodNetwork> {
-    checkPlan({ ...pod, podCIDRs: [] });
     const attachment = this.#attachment;
     if (typeof attachment === 'object' || !KernelThread.finds(this.netns)) return this.attachPod(pod);
+    checkPlan({ ...pod, podCIDRs: [] });
     const hostLink = this.#nameLink();
     const made = await this.#thread?.do({
       kind: 'attach',
