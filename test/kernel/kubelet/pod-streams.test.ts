@@ -43,7 +43,9 @@ describe.each(kinds)('exec into a container of %s', (_name, container) => {
     const resize = (async function* () {
       yield { width: 132, height: 43 };
     })();
-    const command = ['sh', '-c', 'read line; stty size; tty; echo "$line $TERM"'];
+    // What is typed may arrive before the size.
+    const sized = 'until [ "$(stty size)" != "24 80" ]; do sleep 0.01; done';
+    const command = ['sh', '-c', `read line; ${sized}; stty size; tty; echo "$line $TERM"`];
     const ended = lab.kubelets.exec(pod, 'main', {
       command,
       stdin,
