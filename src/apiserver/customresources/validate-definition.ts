@@ -17,15 +17,21 @@ import { validateStructural } from './validate-structural.ts';
 const SCOPES = ['Cluster', 'Namespaced'];
 const CONVERSIONS = ['None', 'Webhook'];
 
-/** What is wrong with a CustomResourceDefinition. */
-export function validateDefinition(definition: CustomResourceDefinition): FieldCause[] {
+/** What is wrong with a CustomResourceDefinition; versions that are stored already (`live`) are not judged again. */
+export function validateDefinition(
+  definition: CustomResourceDefinition,
+  live?: CustomResourceDefinition,
+): FieldCause[] {
   const { metadata, spec } = definition;
   const expected = `${spec.names.plural}.${spec.group}`;
   const causes: FieldCause[] = [];
   if (metadata?.name !== expected) {
     causes.push(invalid('metadata.name', metadata?.name ?? '', 'must be spec.names.plural+"."+spec.group'));
   }
-  causes.push(...validateGroup(spec.group), ...validateScope(spec.scope), ...validateVersions(spec.versions));
+  causes.push(...validateGroup(spec.group), ...validateScope(spec.scope));
+  // An older release may have taken a rule that this one refuses: it can still be served, annotated and deleted.
+  if (live === undefined || !sameValue(spec.versions, live.spec.versions))
+    causes.push(...validateVersions(spec.versions));
   causes.push(...validateNames(spec.names), ...validateConversion(definition));
   if (spec.preserveUnknownFields === true) {
     const detail =
@@ -40,7 +46,7 @@ export function validateDefinitionUpdate(
   definition: CustomResourceDefinition,
   live: CustomResourceDefinition,
 ): FieldCause[] {
-  const causes = validateDefinition(definition);
+  const causes = validateDefinition(definition, live);
   const { spec, status } = definition;
   const immutable = (field: string, value: unknown, before: unknown): void => {
     if (!sameValue(value, before)) causes.push(invalid(field, value, 'field is immutable'));
