@@ -76,7 +76,8 @@ export interface ByteSink {
 export function writeWire(sink: ByteSink, entry: KeyValue, resource: ServedResource): void {
   if (entry.isEncoded === false && resource.conversion === undefined) {
     // Bytes of its own would only be copied from here on.
-    sink.appendUtf8(JSON.stringify(passingObject(entry)));
+    const { type } = resource;
+    sink.appendUtf8(JSON.stringify({ kind: type.kind, apiVersion: apiVersionOf(type), ...passingObject(entry) }));
     return;
   }
   const { value } = entry;
