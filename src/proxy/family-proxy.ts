@@ -96,9 +96,10 @@ export class FamilyProxy implements AsyncDisposable {
     if (this.#tracker !== undefined) this.#options.metrics.pending(this.#options.family, this.#tracker.pending);
   }
 
-  async #sync(): Promise<void> {
+  // A full sync says nothing of what the next change costs: that does not wait.
+  async #sync(): Promise<boolean> {
     const node = this.#options.node();
-    if (node === undefined) return;
+    if (node === undefined) return false;
     const tracker = this.#trackerOf(node);
     const { clock, health, family, metrics, onWarning } = this.#options;
     const full = this.#needsFull || clock.now() - this.#lastFullAt >= FULL_SYNC_PERIOD_MS;
@@ -122,6 +123,7 @@ export class FamilyProxy implements AsyncDisposable {
     this.#first.resolve();
     this.#options.onSynced(state, report);
     if (this.#mayHaveStaleFlows(services)) await this.#cleanConntrack();
+    return report.kind !== 'full';
   }
 
   async #write(state: ProxyState, changed: ReadonlySet<string> | 'all'): Promise<SyncReport> {

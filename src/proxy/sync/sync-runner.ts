@@ -2,8 +2,8 @@ import type { Clock } from '../../kube/clock.ts';
 
 export interface SyncRunnerOptions {
   readonly clock: Clock;
-  /** One sync. A rejection is told to onError and tried again. */
-  readonly sync: () => Promise<void>;
+  /** One sync; a rejection is told to onError and tried again. False: it did more than the next will, and needs no rest. */
+  readonly sync: () => Promise<boolean>;
   readonly onError: (error: unknown) => void;
   /** Least time between the starts of two syncs, two may follow each other at once; undefined rests after each. */
   readonly minPeriodMs: number | undefined;
@@ -88,15 +88,16 @@ export class SyncRunner implements Disposable {
     const { clock, sync, onError, maxPeriodMs, maxRetryMs } = this.#options;
     const startedAt = clock.now();
     let next = maxPeriodMs;
+    let needsRest = true;
     try {
-      await sync();
+      needsRest = await sync();
       this.#failures = 0;
     } catch (error) {
       if (!this.#closed) onError(error);
       next = Math.min(RETRY_MS * 2 ** this.#failures++, maxRetryMs);
     }
     const now = clock.now();
-    if (this.#options.minPeriodMs === undefined) {
+    if (this.#options.minPeriodMs === undefined && needsRest) {
       const { restFactor = 1 } = this.#options;
       this.#restUntil = now + (now - startedAt);
       this.#longRestUntil = restFactor > 1 ? now + (now - startedAt) * restFactor : 0;

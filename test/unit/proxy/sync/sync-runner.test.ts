@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { SyncRunner } from '../../../../src/proxy/sync/sync-runner.ts';
 import { SteppedClock } from '../../../helpers/stepped-clock.ts';
 
-function start(options: { minPeriodMs?: number; restFactor?: number; workMs?: number; fails?: () => boolean } = {}) {
+function start(
+  options: {
+    minPeriodMs?: number;
+    restFactor?: number;
+    workMs?: number;
+    needsRest?: boolean;
+    fails?: () => boolean;
+  } = {},
+) {
   const clock = new SteppedClock(0);
   const runs: number[] = [];
   const errors: unknown[] = [];
@@ -17,6 +25,7 @@ function start(options: { minPeriodMs?: number; restFactor?: number; workMs?: nu
       runs.push(clock.now());
       if (options.workMs) await new Promise<void>((resolve) => void clock.schedule(options.workMs!, resolve));
       if (options.fails?.()) throw new Error('refused');
+      return options.needsRest ?? true;
     },
   });
   return { clock, runner, runs, errors };
@@ -37,6 +46,15 @@ describe('syncs without a least period', () => {
     for (let i = 0; i < 5; i++) runner.request();
     await clock.step(200);
     expect(runs).toEqual([0, 80]);
+  });
+
+  it('do not wait for one that says nothing of what the next costs', async () => {
+    const { clock, runner, runs } = start({ workMs: 40, needsRest: false });
+    runner.request();
+    await clock.step(10);
+    runner.request();
+    await clock.step(200);
+    expect(runs).toEqual([0, 40]);
   });
 
   it('do not wait when the last one is long over', async () => {
