@@ -2,7 +2,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { UserError } from '../errors/towtank-error.ts';
 import { killSandbox } from '../kernel/sandbox.ts';
 import type { KubeObject } from '../kube/resources.ts';
-import { type ConfigOverrides, completeClusterConfig } from './config/parse-cluster-config.ts';
+import type { ConfigOverrides } from './config/parse-cluster-config.ts';
 import { ControlClient, type ExecStreams } from './control/control-client.ts';
 import type {
   ApplyResult,
@@ -15,7 +15,7 @@ import type {
   Target,
 } from './control/protocol.ts';
 import { isKept } from './kept-cluster.ts';
-import { type LaunchedCluster, type LaunchOptions, launchCluster } from './launch-cluster.ts';
+import type { LaunchedCluster, LaunchOptions } from './launch-cluster.ts';
 import {
   type ClusterPaths,
   type ClusterRecord,
@@ -244,6 +244,11 @@ let created = 0;
 export async function createCluster(options: CreateClusterOptions = {}): Promise<Cluster> {
   const { spec, manifests, stateRoot, tier, onStep, ...overrides } = options;
   const name = overrides.name ?? `lib-${process.pid}-${(created++).toString(36)}`;
+  // Whoever only speaks with a cluster that runs needs none of this.
+  const [{ completeClusterConfig }, { launchCluster }] = await Promise.all([
+    import('./config/parse-cluster-config.ts'),
+    import('./launch-cluster.ts'),
+  ]);
   const config = completeClusterConfig(spec === undefined ? {} : { spec }, { ...overrides, name });
   return new Cluster(await launchCluster({ config, manifests, stateRoot, tier, onStep, lifeline: true }));
 }
