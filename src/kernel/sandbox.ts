@@ -6,7 +6,7 @@ import { UserError } from '../errors/towtank-error.ts';
 import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
 import type { ProgramExit } from './programs/program.ts';
 import { guardCommand, sandboxCommand } from './sandbox/launch-command.ts';
-import { launchError, readLaunchFacts } from './sandbox/launch-failure.ts';
+import { endedAtOnce, launchError, readLaunchFacts } from './sandbox/launch-failure.ts';
 import { keptPathsVariable } from './sandbox/prepare-sandbox.ts';
 import { readPrivileges } from './sandbox/privileges.ts';
 import { firstChild, processStartTime } from './sandbox/process-identity.ts';
@@ -71,6 +71,7 @@ export async function launchSandbox(options: SandboxOptions): Promise<SandboxPro
     child.kill('SIGKILL');
     await exited;
     const stderr = readFileSync(options.logFile).subarray(log.size).toString().trim();
+    if (started === true) throw endedAtOnce(stderr);
     throw launchError(readLaunchFacts({ stderr, administrator: privileges.administrator }));
   }
   child.stdout!.destroy();

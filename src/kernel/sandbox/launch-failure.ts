@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type TowtankError, UserError } from '../../errors/towtank-error.ts';
+import { TowtankError, UserError } from '../../errors/towtank-error.ts';
 
 /** What is known when the namespaces of a sandbox could not be made. */
 export interface LaunchFacts {
@@ -69,6 +69,14 @@ export function launchError(facts: LaunchFacts): TowtankError {
     return noUserNamespaces('ordinary users may not make user namespaces (kernel.unprivileged_userns_clone=0)', hint);
   }
   return refused(facts);
+}
+
+/** The error for a supervisor that was gone before it was looked for: its namespaces had been made. */
+export function endedAtOnce(stderr: string): TowtankError {
+  return new TowtankError({
+    code: 'ERR_CLUSTER_START',
+    message: `the supervisor ended as soon as it had begun: ${stderr || 'it left no word in its log'}`,
+  });
 }
 
 function noUserNamespaces(message: string, hint: string): TowtankError {
