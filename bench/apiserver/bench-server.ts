@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { rolldown } from 'rolldown';
+import { bundlePrograms } from '../bundle.ts';
 
 /** What a started server tells of itself. */
 export interface ServerFacts {
@@ -30,8 +30,11 @@ let bundled: Promise<string> | undefined;
 
 /** Starts one on a store in memory, or on sqlite. */
 export async function startBenchServer(engine: 'memory' | 'sqlite' = 'memory'): Promise<BenchServer> {
-  bundled ??= bundleServer();
-  const file = await bundled;
+  bundled ??= bundlePrograms('apiserver', {
+    'served-lab': 'bench/apiserver/served-lab.ts',
+    'writer-thread': 'src/store/sqlite/writer-thread.ts',
+  });
+  const file = `${await bundled}/served-lab.js`;
   // As the cluster's own process is started.
   const flags = ['--max-semi-space-size=4', '--no-parallel-scavenge', '--heap-growing-percent=30'];
   const execArgv = ['--expose-gc', ...flags, ...process.execArgv];
@@ -51,23 +54,6 @@ export async function startBenchServer(engine: 'memory' | 'sqlite' = 'memory'): 
       await exited;
     },
   };
-}
-
-// As it is installed: Node's translation of TypeScript takes memory of its own.
-async function bundleServer(): Promise<string> {
-  const root = new URL('../..', import.meta.url).pathname;
-  const bundle = await rolldown({
-    cwd: root,
-    input: { 'served-lab': 'bench/apiserver/served-lab.ts', 'writer-thread': 'src/store/sqlite/writer-thread.ts' },
-    platform: 'node',
-    external: ['koffi'],
-    logLevel: 'silent',
-  });
-  // Beside node_modules, where koffi is found.
-  const dir = `${root}/node_modules/.cache/towtank-bench-apiserver`;
-  await bundle.write({ dir, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
-  await bundle.close();
-  return `${dir}/served-lab.js`;
 }
 
 async function answer(child: ChildProcess): Promise<unknown> {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rolldown } from 'rolldown';
+import { bundlePrograms } from '../bundle.ts';
 
 export const PROXY_CORE = '0';
 export const LOAD_CORE = '1';
@@ -114,22 +114,14 @@ export async function startPeers(): Promise<readonly Peer[]> {
   return peers;
 }
 
-/** Starts our relay as it is installed: bundled, for Node's translation of TypeScript takes memory of its own. */
+/** Starts our relay as it is installed. */
 export async function startRelay(
   endpoints: readonly string[],
 ): Promise<{ readonly relay: ChildProcess; readonly ports: readonly number[] }> {
-  const root = new URL('../..', import.meta.url).pathname;
-  const bundle = await rolldown({
-    cwd: root,
-    input: { relay: 'bench/userspace/relay.ts', 'engine-thread': 'src/proxy/userspace/engine/engine-thread.ts' },
-    platform: 'node',
-    external: ['koffi'],
-    logLevel: 'silent',
+  const dir = await bundlePrograms('userspace', {
+    relay: 'bench/userspace/relay.ts',
+    'engine-thread': 'src/proxy/userspace/engine/engine-thread.ts',
   });
-  // Beside node_modules, where koffi is found.
-  const dir = `${root}/node_modules/.cache/towtank-bench`;
-  await bundle.write({ dir, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
-  await bundle.close();
   const relay = start(PROXY_CORE, [process.execPath, `${dir}/relay.js`, ...endpoints]);
   const ports = JSON.parse(String((await once(relay.stdout!, 'data'))[0])) as number[];
   return { relay, ports };

@@ -13,7 +13,10 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly allocator: ServiceAllocator;
-  /** Addresses of 127.0.0.0/8 that Services and their endpoints may have all the same; default none. */
+  /**
+   * Addresses of 127.0.0.0/8 that Services and their endpoints may have and the proxy subresources reach all the same; default
+   * none: the server's own stay out of reach.
+   */
   readonly admitsLoopback?: ((address: string) => boolean) | undefined;
   /** Serves logs, exec, attach and port-forward; without one they answer 503. Read when the first listener opens. */
   readonly kubelet?: KubeletConnection | undefined;

@@ -19,6 +19,7 @@ export interface ServerParts {
   readonly staticTokens?: StaticTokens | undefined;
   readonly kubelet?: KubeletConnection | undefined;
   readonly proxy?: NodeProxy | undefined;
+  readonly admitsLoopback?: ((address: string) => boolean) | undefined;
   readonly gitVersion?: string | undefined;
   readonly checks: readonly HealthCheck[];
   readonly audit?: AuditSink | undefined;

@@ -18,6 +18,4 @@ export interface NodeResponse {
 export interface NodeProxy {
   /** A TCP connection to a pod, a node or an endpoint address, from where the API server stands. */
   connect(address: string, port: number): Promise<Duplex>;
-  /** Addresses of 127.0.0.0/8 that are the cluster's; without it none is, and the server's own stay out of reach. */
-  readonly admitsLoopback?: ((address: string) => boolean) | undefined;
 }

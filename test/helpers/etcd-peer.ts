@@ -1,29 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { findProgram } from './find-program.ts';
 
 /** Path of an etcd: `ETCD`, or the one on the PATH; undefined when there is none. */
 export function findEtcd(): string | undefined {
-  const named = process.env['ETCD'];
-  const places = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'etcd'));
-  return (named ? [named] : places).find(isExecutable);
+  return findProgram(process.env['ETCD'] || 'etcd');
 }
 
 /** Why the tests with etcd are skipped; printed once for each file that does. */
 export const NO_ETCD = 'no etcd: set ETCD=/path/to/etcd, or put one on the PATH (Debian: apt install etcd-server)';
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export interface EtcdOptions {
   readonly args?: readonly string[];

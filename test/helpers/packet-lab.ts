@@ -6,6 +6,7 @@ import type { LinkOperation } from '../../src/kernel/netlink/operations.ts';
 import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 import { bindUdp, connectTcp, listenTcp } from '../../src/kernel/sockets.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
+import { receiveAtOnce } from '../../src/kernel/topology/receive-at-once.ts';
 
 /** How long an answer that must come is waited for: machines are busy, and only its absence is a failure. */
 export const patienceMs = 20_000;
@@ -135,7 +136,7 @@ export class PacketLab implements AsyncDisposable {
     links.apply(this.node, [
       { kind: 'addBridge', name: 'eth0', up: true },
       ...hosts(nodeAddresses).map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
-      ...received(family, 'eth0', hosts(nodeAddresses)),
+      ...nodeAddresses.flatMap((address) => receiveAtOnce('eth0', address)),
     ]);
     this.#join(this.#pods, only(pods));
     this.#join(this.#backends, only(backends));
@@ -152,8 +153,7 @@ export class PacketLab implements AsyncDisposable {
 
   // A veth between the node and a side: the prefixes are local over there, and everything else goes through the node.
   #join(side: Side, prefixes: readonly string[]): void {
-    const { family } = this.#options;
-    const v6 = family === 'ipv6';
+    const v6 = this.#options.family === 'ipv6';
     const masked = v6 ? `fd00:64::${side.number}/128` : `100.64.0.${side.number}/32`;
     const own = prefixes.filter((prefix) => !prefix.endsWith('/0'));
     const nodeMac = side.mac.replace(/^0a/, '0e');
@@ -170,7 +170,7 @@ export class PacketLab implements AsyncDisposable {
       { kind: 'setNeighbour', link: side.link, address: peer, mac: side.mac },
       // What the node masquerades gets this address: it is none of those that the node's own packets have.
       { kind: 'addAddress', link: side.link, address: masked },
-      ...received(family, side.link, [masked]),
+      ...receiveAtOnce(side.link, masked),
       ...prefixes.map(
         (destination): LinkOperation => ({
           kind: 'addRoute',
@@ -186,7 +186,7 @@ export class PacketLab implements AsyncDisposable {
       { kind: 'setLink', link: 'eth0', up: true },
       { kind: 'setNeighbour', link: 'eth0', address: gateway, mac: nodeMac },
       ...own.map((address): LinkOperation => ({ kind: 'addAddress', link: 'eth0', address })),
-      ...received(family, 'eth0', own),
+      ...own.flatMap((address) => receiveAtOnce('eth0', address)),
       { kind: 'addRoute', destination: v6 ? '::/0' : '0.0.0.0/0', gateway, link: 'eth0', onLink: true },
     ]);
     awaitCarrier(this.node, side.link);
@@ -217,12 +217,6 @@ export class PacketLab implements AsyncDisposable {
     await new Promise<void>((resolve) => udp.bind({ fd: bindUdp(netns, { host: ip, port }) }, resolve));
     this.#servers.push({ [Symbol.dispose]: () => void udp.close() });
   }
-}
-
-// An IPv6 address receives in the kernel's own time, and is nobody's until then; these routes make it the host's at once.
-function received(family: 'ipv4' | 'ipv6', link: string, addresses: readonly string[]): readonly LinkOperation[] {
-  if (family === 'ipv4') return [];
-  return addresses.map((destination) => ({ kind: 'replaceRoute', destination, link, type: 'local' }));
 }
 
 function splitBackend(backend: string): { readonly ip: string; readonly port: number } {

@@ -61,10 +61,10 @@ const withoutKubelet: SubresourceHandler = async () => {
   throw new ApiStatusError('ServiceUnavailable', 'this server knows no kubelets');
 };
 
-function subresourceHandlers({ kubelet, proxy, tokens, custom }: ServerParts): SubresourceHandlers {
+function subresourceHandlers({ kubelet, proxy, admitsLoopback, tokens, custom }: ServerParts): SubresourceHandlers {
   const proxied: SubresourceHandler = async (request) => {
     const { proxyHandler } = await import('../proxying/proxy-handler.ts');
-    return proxyHandler({ proxy, kubelet })(request);
+    return proxyHandler({ proxy, admitsLoopback, kubelet })(request);
   };
   return {
     '/pods/proxy': proxied,

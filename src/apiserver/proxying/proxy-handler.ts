@@ -17,6 +17,8 @@ const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface ProxyParts {
   readonly proxy: NodeProxy | undefined;
+  /** Addresses of 127.0.0.0/8 that are the cluster's all the same. */
+  readonly admitsLoopback?: ((address: string) => boolean) | undefined;
   readonly kubelet: KubeletConnection | undefined;
 }
 
@@ -42,7 +44,7 @@ export function proxyHandler(parts: ProxyParts): SubresourceHandler {
       resource: info.resource,
       namespace: info.namespace,
       id: info.name ?? '',
-      admitsLoopback: parts.proxy?.admitsLoopback,
+      admitsLoopback: parts.admitsLoopback,
     });
     const forwarding = { parts, target, request, prefix, path: `${rest === '' ? '/' : rest}${query}` };
     if (target.type === 'kubelet') return askKubelet(forwarding, target.node);

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { isLoopbackRange } from '../../kernel/loopback/ports.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { connectTcp } from '../../kernel/sockets.ts';
 import type { NodeProxy } from '../../kube/node-proxy.ts';
@@ -7,7 +6,6 @@ import type { NodeProxy } from '../../kube/node-proxy.ts';
 /** How the API server reaches pods and endpoints for the proxy subresources: from the fabric, where it stands. */
 export function reachFrom(netns: NetworkNamespace): NodeProxy {
   return {
-    ...(netns.place?.loopback === undefined ? {} : { admitsLoopback: isLoopbackRange }),
     connect: async (host, port) => {
       const socket = connectTcp(netns, { host, port });
       await once(socket, 'connect');

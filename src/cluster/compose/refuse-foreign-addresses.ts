@@ -1,19 +1,12 @@
 import { isLoopbackRange } from '../../kernel/loopback/ports.ts';
-import { type FieldError, invalidObject } from '../../kube/field-error.ts';
+import type { FieldError } from '../../kube/field-error.ts';
 import type { Service } from '../../kube/generated/types.ts';
-import { resources } from '../../kube/resources.ts';
 import type { ServiceAllocator } from '../../kube/service-allocator.ts';
+import { refuseServices } from './refuse-services.ts';
 
 /** Refuses Services that sockets on 127.0.0.0/8 cannot carry: with addresses of other networks, and over SCTP. */
 export function refuseForeignAddresses(allocator: ServiceAllocator): ServiceAllocator {
-  return {
-    ...allocator,
-    allocate: (allocation) => {
-      const problems = problemsOf(allocation.service);
-      if (problems.length > 0) throw invalidObject(resources.services, allocation.service, problems);
-      return allocator.allocate(allocation);
-    },
-  };
+  return refuseServices(allocator, problemsOf);
 }
 
 function problemsOf({ spec }: Service): FieldError[] {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { getOrInsert } from '../get-or-insert.ts';
 import { printRcode } from '../wire/rcode.ts';
 import { printRecordType, RecordType } from '../wire/record-type.ts';
 import type { Cell, Histogram, HistogramCell, Metric, MetricsRegistry } from './registry.ts';
@@ -112,13 +113,4 @@ export class DnsMetrics {
       responseSize: this.#responseSize.with(...base, transport),
     };
   }
-}
-
-function getOrInsert<K, V>(map: Map<K, V>, key: K, build: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = build();
-    map.set(key, value);
-  }
-  return value;
 }

@@ -1,3 +1,4 @@
+import { getOrInsert } from '../get-or-insert.ts';
 import { type PodFacts, PortLists, type ServiceFacts, type SliceFacts } from './facts.ts';
 
 // There are as many of these as Services: an entry with one slice, and an address with one owner, are what is usual.
@@ -257,15 +258,6 @@ function withSlice(slices: readonly NamedSlice[], name: string, facts: SliceFact
   const at = slices.findIndex((slice) => slice.name === name);
   if (facts === undefined) return at === -1 ? slices : slices.filter((_slice, i) => i !== at);
   return at === -1 ? [...slices, { name, facts }] : slices.with(at, { name, facts });
-}
-
-function getOrInsert<K, V>(map: Map<K, V>, key: K, build: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = build();
-    map.set(key, value);
-  }
-  return value;
 }
 
 function endpointIps(entry: ServiceEntry): Set<string> {

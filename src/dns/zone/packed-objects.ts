@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../kube/resources.ts';
+import { getOrInsert } from '../get-or-insert.ts';
 import { slimObject } from './slim-object.ts';
 
 const FIRST_SIZE = 64 << 10;
@@ -89,13 +90,4 @@ export class PackedObjects implements Iterable<KubeObject> {
     this.#bytes.copy(larger, 0, 0, this.#end);
     this.#bytes = larger;
   }
-}
-
-function getOrInsert<K, V>(map: Map<K, V>, key: K, build: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = build();
-    map.set(key, value);
-  }
-  return value;
 }

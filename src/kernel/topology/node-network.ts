@@ -156,10 +156,9 @@ export class NodeNetwork {
 
   #remember(netns: NetworkNamespace, { attachment, hostLink, addresses }: Connection): PodNetwork {
     const { name } = netns;
-    const operations = buildPod(attachment, { node: this.plan, netns, hostLink, addresses });
     const detach = (): void => {
       if (!this.#pods.delete(name)) return;
-      links.apply(this.netns, operations.detach);
+      links.apply(this.netns, buildPod(attachment, { node: this.plan, netns, hostLink, addresses }).detach);
       netns.delete();
     };
     const pod = { name, netns, addresses, detach };

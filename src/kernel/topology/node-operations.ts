@@ -110,7 +110,7 @@ function linkAddresses(link: string, addresses: readonly string[], mac: string):
   return [
     ...addresses.map((address): LinkOperation => ({ kind: 'addAddress', link, address })),
     ...ownLinkLocal(link, addresses, mac),
-    ...addresses.flatMap((address) => receiveAtOnce(link, withoutPrefixLength(address))),
+    ...addresses.flatMap((address) => receiveAtOnce(link, address)),
   ];
 }
 
@@ -118,7 +118,7 @@ function linkAddresses(link: string, addresses: readonly string[], mac: string):
 function ownLinkLocal(link: string, addresses: readonly string[], mac: string): LinkOperation[] {
   if (!addresses.some(isV6)) return [];
   const address = linkLocalAddress(mac);
-  return [{ kind: 'addAddress', link, address, scope: 'link' }, ...receiveAtOnce(link, withoutPrefixLength(address))];
+  return [{ kind: 'addAddress', link, address, scope: 'link' }, ...receiveAtOnce(link, address)];
 }
 
 function podRoutes(other: NodePlan, kind: 'addRoute' | 'deleteRoute'): RouteOperation[] {

@@ -65,7 +65,7 @@ function ptpAddress(address: string): LinkOperation[] {
   const link = 'eth0';
   return [
     { kind: 'addAddress', link, address: hostPrefix(address) },
-    ...receiveAtOnce('eth0', address),
+    ...receiveAtOnce(link, address),
     { kind: 'setNeighbour', link, address: gateway, mac: ptpGatewayMac },
     { kind: 'addRoute', destination: everywhere(address), gateway, link, onLink: true },
   ];
@@ -78,7 +78,7 @@ function bridgeAddress(node: NodePlan, address: string): LinkOperation[] {
   const link = 'eth0';
   return [
     { kind: 'addAddress', link, address: `${address}/${prefixBytes(cidr).length}` },
-    ...receiveAtOnce('eth0', address),
+    ...receiveAtOnce(link, address),
     { kind: 'setNeighbour', link, address: gateway, mac: podBridgeMac(node) },
     { kind: 'addRoute', destination: everywhere(address), gateway, link },
   ];

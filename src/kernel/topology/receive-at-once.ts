@@ -1,3 +1,4 @@
+import { withoutPrefixLength } from '../ffi/ip-bytes.ts';
 import type { LinkOperation } from '../netlink/operations.ts';
 import { hostPrefix, isV6 } from './addresses.ts';
 
@@ -7,5 +8,7 @@ import { hostPrefix, isV6 } from './addresses.ts';
  * detection; the route that it adds then is added here now.
  */
 export function receiveAtOnce(link: string, address: string): LinkOperation[] {
-  return isV6(address) ? [{ kind: 'replaceRoute', destination: hostPrefix(address), link, type: 'local' }] : [];
+  if (!isV6(address)) return [];
+  const destination = hostPrefix(withoutPrefixLength(address));
+  return [{ kind: 'replaceRoute', destination, link, type: 'local' }];
 }

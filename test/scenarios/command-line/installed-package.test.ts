@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { findProgram } from '../../helpers/find-program.ts';
 import { runTowtank } from '../../helpers/run-towtank.ts';
 
 const root = new URL('../../..', import.meta.url).pathname;
@@ -12,17 +13,7 @@ const env = { TOWTANK_STATE_DIR: join(folder, 'state'), NO_COLOR: '1' };
 
 const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
 const version = engines.node.replace('>=', '');
-const oldestNode = (process.env['PATH'] ?? '')
-  .split(delimiter)
-  .map((place) => join(place, `node-${version}`))
-  .find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+const oldestNode = findProgram(`node-${version}`);
 
 /** What `npm install towtank` unpacks, and beside it the packages that it depends on. */
 function installPackage(): string {

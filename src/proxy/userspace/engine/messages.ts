@@ -3,7 +3,7 @@ import type { ListenAddress, Listener, ListenerPolicy } from '../listener.ts';
 import type { Connection, TransportLimits } from '../transport.ts';
 import type { DescriptorTable } from './descriptors.ts';
 
-/** A network namespace: its descriptor for now, undefined for that of the process, and a number that no other one ever has. */
+/** A network namespace: the descriptor that it has now, undefined for that of the process, and a number that no other one ever has. */
 export interface Namespace {
   readonly fd: number | undefined;
   readonly id: number;
