@@ -10,6 +10,7 @@ import type { ApiServerOptions, ListenOptions } from './api-server-options.ts';
 import { ensureObjects, systemNamespaces, systemPriorityClasses } from './bootstrap/bootstrap-objects.ts';
 import { createMachinery } from './create-machinery.ts';
 import { CustomResources } from './customresources/custom-resources.ts';
+import { bootstrapFlowControl, keepFlowControl } from './flowcontrol/keep-configuration.ts';
 import type { HealthCheck } from './http/health.ts';
 import type { HttpFront } from './http/http-server.ts';
 import { InProcessClient } from './in-process-client.ts';
@@ -45,9 +46,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const catalog = new SchemaCatalog();
   const machinery: Machinery = createMachinery(options, catalog, () => authorizer);
   const authorizer = new RbacAuthorizer(options.store, machinery.reader);
-  await ensureObjects(machinery, [...systemNamespaces, ...systemPriorityClasses, ...bootstrapPolicy()]);
+  const bootstrap = [...bootstrapPolicy(), ...bootstrapFlowControl(machinery)];
+  await ensureObjects(machinery, [...systemNamespaces, ...systemPriorityClasses, ...bootstrap]);
   const tokens = await ServiceAccountTokens.create(machinery, serviceAccountIssuer);
   const aggregation = aggregateClusterRoles(machinery, onError);
+  const configuration = keepFlowControl(machinery, onError);
   const custom = await CustomResources.start({ machinery, catalog, onError });
   const parts = (): ServerParts => ({
     ...options,
@@ -66,6 +69,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     await (await front)?.close();
     custom[Symbol.dispose]();
     aggregation[Symbol.dispose]();
+    configuration[Symbol.dispose]();
     authorizer[Symbol.dispose]();
   };
   return {
@@ -91,6 +95,7 @@ function checks({ store }: Machinery): readonly HealthCheck[] {
     { name: 'ping', check: () => undefined },
     { name: 'etcd', check: () => failure },
     { name: 'poststarthook/rbac/bootstrap-roles', check: () => undefined },
+    { name: 'poststarthook/priority-and-fairness-config-producer', check: () => undefined },
   ];
 }
 

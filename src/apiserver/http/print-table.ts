@@ -22,11 +22,12 @@ export interface TableOptions {
 
 /** meta.k8s.io Table of these objects. */
 export function printTable(
-  { columns, cells }: TableColumns,
+  { columns, cells, compare }: TableColumns,
   rows: readonly TableRow[],
   options: TableOptions,
 ): unknown {
   const { version, include, now, withColumns, metadata } = options;
+  const ordered = compare ? [...rows].sort((a, b) => compare(a.stored, b.stored)) : rows;
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${version}`,
@@ -34,7 +35,7 @@ export function printTable(
     columnDefinitions: withColumns
       ? columns.map((column) => ({ format: '', description: '', priority: 0, ...column }))
       : null,
-    rows: rows.map(({ stored, served }) => ({
+    rows: ordered.map(({ stored, served }) => ({
       cells: cells(stored, now).map(cellOf),
       object: rowObject(served, include, version),
     })),

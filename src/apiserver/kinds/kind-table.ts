@@ -18,6 +18,7 @@ import * as small from '../validation/small-kinds.ts';
 import { eventConversion, horizontalPodAutoscalerConversion } from './conversions.ts';
 import * as coreObjects from './core-objects.ts';
 import { defineStrategy, validated } from './define-strategy.ts';
+import { flowSchemaStrategy, priorityLevelStrategy } from './flow-control.ts';
 import { namespaceStrategy } from './namespace.ts';
 import * as other from './other-kinds.ts';
 import { podStrategy } from './pod.ts';
@@ -223,8 +224,11 @@ const accessRows: Readonly<Record<string, KindRow>> = {
     strategy: other.certificateSigningRequestStrategy,
     columns: access.certificateSigningRequestColumns,
   },
-  'flowcontrol.apiserver.k8s.io/flowschemas': { columns: access.flowSchemaColumns },
-  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': { columns: access.priorityLevelColumns },
+  'flowcontrol.apiserver.k8s.io/flowschemas': { strategy: flowSchemaStrategy, columns: access.flowSchemaColumns },
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': {
+    strategy: priorityLevelStrategy,
+    columns: access.priorityLevelColumns,
+  },
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': {
     categories: extensions,
     strategy: { ...coreObjects.contentStrategy, unconditionalUpdate: false },

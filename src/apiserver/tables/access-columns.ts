@@ -6,9 +6,11 @@ import type {
   RoleBinding,
   Subject,
 } from '../../kube/generated/types.ts';
+import { compareFlowSchemas } from '../flowcontrol/flow-schema-order.ts';
 import { createdAtColumns } from './core-columns.ts';
 import { defineColumns } from './define-columns.ts';
 import { age, humanDuration } from './human-duration.ts';
+import type { TableColumns } from './table-columns.ts';
 
 export const roleColumns = createdAtColumns;
 
@@ -54,7 +56,7 @@ export const webhookColumns = defineColumns<MutatingWebhookConfiguration>(
   ({ metadata, webhooks }, now) => [metadata?.name, webhooks?.length ?? 0, age(metadata?.creationTimestamp, now)],
 );
 
-export const flowSchemaColumns = defineColumns<FlowSchema>(
+const flowSchemaCells = defineColumns<FlowSchema>(
   ['Name', 'PriorityLevel', 'MatchingPrecedence', 'DistinguisherMethod', 'Age', 'MissingPL'],
   ({ metadata, spec, status }, now) => [
     metadata?.name,
@@ -65,6 +67,9 @@ export const flowSchemaColumns = defineColumns<FlowSchema>(
     status?.conditions?.find(({ type }) => type === 'Dangling')?.status ?? '?',
   ],
 );
+
+/** In the order in which requests are matched. */
+export const flowSchemaColumns: TableColumns = { ...flowSchemaCells, compare: compareFlowSchemas };
 
 export const priorityLevelColumns = defineColumns<PriorityLevelConfiguration>(
   ['Name', 'Type', 'NominalConcurrencyShares', 'Queues', 'HandSize', 'QueueLengthLimit', 'Age'],

@@ -17,4 +17,6 @@ export interface TableColumns {
   readonly columns: readonly TableColumn[];
   /** The cells of one object in its stored version; `now` is in milliseconds since the epoch, for ages. */
   readonly cells: (object: KubeObject, now: number) => readonly Cell[];
+  /** The order of the rows of a list, where it is not that of the list. */
+  readonly compare?: (a: KubeObject, b: KubeObject) => number;
 }
