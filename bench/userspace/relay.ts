@@ -9,6 +9,7 @@ const sockets = nodeSockets(NetworkNamespace.current());
 const transport = new EngineTransport({
   limits: DEFAULT_LIMITS,
   threads: 1,
+  isLocal: true,
   onError: (error) => process.stderr.write(`${String(error)}\n`),
 });
 const ports = process.argv.slice(2).map((endpoint, index) => {

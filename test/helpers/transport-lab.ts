@@ -23,7 +23,7 @@ export function createTransport(
 ): Transport {
   const options = { limits: { ...DEFAULT_LIMITS, ...limits }, onError };
   return kind === 'engine'
-    ? new EngineTransport({ ...options, threads })
+    ? new EngineTransport({ ...options, threads, isLocal: true })
     : new PlainTransport({ ...options, clock: systemClock, random: seededRandom(1) });
 }
 

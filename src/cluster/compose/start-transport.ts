@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { reachablePort } from '../../kernel/sockets.ts';
-import { DEFAULT_LIMITS, type Transport, type TransportLimits } from '../../proxy/userspace/transport.ts';
+import type { EngineTransportOptions } from '../../proxy/userspace/engine/engine-transport.ts';
+import { DEFAULT_LIMITS, type Transport } from '../../proxy/userspace/transport.ts';
 import type { ClusterConfig } from '../config/cluster-config.ts';
 import type { ComponentHealth } from './component-health.ts';
 import { shiftTargets } from './shift-targets.ts';
@@ -22,19 +23,21 @@ export async function startTransport(
   if (!nodes.some(({ proxyMode }) => proxyMode === 'userspace')) return undefined;
   health.add(COMPONENT);
   const onError = (error: unknown): void => health.failed(COMPONENT, error, true);
-  const transport = await openTransport({ ...DEFAULT_LIMITS, ...proxy.userspace?.limits }, onError);
+  const limits = { ...DEFAULT_LIMITS, ...proxy.userspace?.limits };
+  const transport = await openTransport({ limits, isLocal: true, onError });
   return root.place?.loopback === undefined
     ? transport
     : shiftTargets(transport, (endpoint) => reachablePort(root, endpoint));
 }
 
 /** What carries the traffic of userspace mode: the engine, and Node's own sockets with TOWTANK_USERSPACE=plain. */
-export async function openTransport(limits: TransportLimits, onError: (error: unknown) => void): Promise<Transport> {
+export async function openTransport(options: Omit<EngineTransportOptions, 'threads'>): Promise<Transport> {
+  const { limits, onError } = options;
   if (process.env['TOWTANK_USERSPACE'] === 'plain') {
     const { PlainTransport } = await import('../../proxy/userspace/plain/plain-transport.ts');
     return new PlainTransport({ clock: systemClock, random: Math.random, limits, onError });
   }
   const { EngineTransport } = await import('../../proxy/userspace/engine/engine-transport.ts');
   const threads = Math.min(availableParallelism(), MOST_THREADS);
-  return new EngineTransport({ limits, threads, onError });
+  return new EngineTransport({ ...options, threads });
 }

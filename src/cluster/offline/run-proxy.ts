@@ -41,7 +41,8 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
   log({ level: 'info', message: `proxy of node ${nodeName} in ${config.mode} mode` });
   const informers = stack.use(new SharedInformers(narrowClient(client, nodeName), systemClock));
   const startedAt = systemClock.now();
-  const transport = config.mode === 'userspace' ? stack.use(await openTransport(limits, carriedBadly)) : undefined;
+  const carrying = { limits, isLocal: false, onError: carriedBadly };
+  const transport = config.mode === 'userspace' ? stack.use(await openTransport(carrying)) : undefined;
   const proxy = stack.use(await startHostProxy(settings, { netns, runners, client, informers, transport }));
   // Only now: a proxy that runs already holds the ports, and its rules are not left ones.
   for (const left of found) if (left.mode !== rules) await removeProxyRules(runners, left.mode, [left.family]);

@@ -160,6 +160,26 @@ describe.each(TRANSPORTS)('TCP by %s', (kind) => {
     await expect.poll(() => readClosed(lab), PATIENCE).toBe(1);
   });
 
+  it('what ends a long transfer arrives though nothing follows it, and answers go on as before', async () => {
+    await using lab = new TransportLab(kind);
+    const bytes = (80 << 20) + 17;
+    const server = await lab.serve((socket) => {
+      let received = 0;
+      socket.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+        if (received % bytes === 0) socket.write('all');
+      });
+    });
+    const socket = lab.connect(lab.listen([server]));
+    for (let transfer = 0; transfer < 2; transfer++) {
+      const answer = once(socket, 'data');
+      const block = Buffer.alloc(1 << 20);
+      for (let sent = 0; sent < bytes; sent += block.length)
+        if (!socket.write(block.subarray(0, bytes - sent))) await once(socket, 'drain');
+      expect(String((await answer)[0])).toBe('all');
+    }
+  });
+
   it('a reader that takes nothing holds up nobody else, and memory stays bounded', async () => {
     await using lab = new TransportLab(kind);
     const portal = lab.listen([await lab.serve(echo)]);

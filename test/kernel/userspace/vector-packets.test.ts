@@ -27,7 +27,12 @@ let transport: EngineTransport;
 const errors: unknown[] = [];
 beforeAll(() => {
   leaks = leakCheck();
-  transport = new EngineTransport({ limits: DEFAULT_LIMITS, threads: 2, onError: (error) => errors.push(error) });
+  transport = new EngineTransport({
+    limits: DEFAULT_LIMITS,
+    threads: 2,
+    isLocal: true,
+    onError: (error) => errors.push(error),
+  });
 });
 afterAll(async () => {
   await transport[Symbol.asyncDispose]();

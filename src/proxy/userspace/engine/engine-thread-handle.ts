@@ -9,6 +9,7 @@ import type { System } from './system.ts';
 
 export interface EngineThreadOptions {
   readonly limits: TransportLimits;
+  readonly isLocal: boolean;
   readonly onReport: (report: Exclude<EngineReport, { kind: 'connections' }>) => void;
   /** Told when the thread ended by a fault. */
   readonly onDied: (error: unknown) => void;
@@ -36,7 +37,8 @@ export class EngineThread {
     this.#port = port1;
     port1.on('message', (report: EngineReport) => this.#report(report));
     port1.unref();
-    const start: EngineStart = { wake: this.#wake, limits: options.limits, descriptors: this.#descriptors };
+    const { limits, isLocal } = options;
+    const start: EngineStart = { wake: this.#wake, limits, isLocal, descriptors: this.#descriptors };
     const worker = new Worker(new URL(ENTRY, import.meta.url), {
       workerData: { start, port: port2 },
       transferList: [port2],

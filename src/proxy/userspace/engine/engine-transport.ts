@@ -12,6 +12,8 @@ export interface EngineTransportOptions {
   readonly limits: TransportLimits;
   /** How many threads share the work; at least 1. */
   readonly threads: number;
+  /** True where all clients and endpoints are on this machine: their links are not shared, and nothing is gained by pacing. */
+  readonly isLocal: boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -130,6 +132,7 @@ export class EngineTransport implements Transport {
   #start(index: number): EngineThread {
     const thread = new EngineThread(this.#system, {
       limits: this.#options.limits,
+      isLocal: this.#options.isLocal,
       onReport: (report) => this.#told(report),
       onDied: (error) => this.#died(index, thread, error),
     });

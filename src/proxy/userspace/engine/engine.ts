@@ -9,11 +9,15 @@ import {
   ENFILE,
   ENOBUFS,
   ENOMEM,
+  IPPROTO_TCP,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
+  TCP_CONGESTION,
+  TCP_NODELAY,
 } from './constants.ts';
 import type { DescriptorTable } from './descriptors.ts';
 import { check } from './engine-error.ts';
+import { Gathering } from './gathering.ts';
 import type { Namespace } from './messages.ts';
 import { PipePool } from './pipe-pool.ts';
 import { Poller } from './poller.ts';
@@ -22,6 +26,8 @@ import type { System } from './system.ts';
 export interface EngineOptions {
   readonly system: System;
   readonly limits: TransportLimits;
+  /** True where all clients and endpoints are on this machine. */
+  readonly isLocal: boolean;
   readonly descriptors: DescriptorTable;
   /** Told of what should not have happened; the loop goes on. */
   readonly onError: (error: unknown) => void;
@@ -42,11 +48,13 @@ export interface Timed {
 export class Engine {
   readonly system: System;
   readonly limits: TransportLimits;
+  readonly #isLocal: boolean;
   readonly poller: Poller;
   readonly pipes: PipePool;
+  readonly gathering: Gathering = new Gathering(this);
   readonly connections: ConnectionSet = new ConnectionSet(this);
   /** What is read before it is written on; never in use across two handlers. */
-  readonly buffer: Buffer = Buffer.allocUnsafeSlow(1 << 16);
+  readonly buffer: Buffer = Buffer.allocUnsafeSlow(1 << 18);
   /** Milliseconds of this turn of the loop. Whole ones: V8 keeps those in their field, and every fraction in an object of its own. */
   now = Math.floor(performance.now());
   readonly #descriptors: DescriptorTable;
@@ -61,9 +69,10 @@ export class Engine {
   #running = true;
   #isRetiring = false;
 
-  constructor({ system, limits, descriptors, onError }: EngineOptions) {
+  constructor({ system, limits, isLocal, descriptors, onError }: EngineOptions) {
     this.system = system;
     this.limits = limits;
+    this.#isLocal = isLocal;
     this.#descriptors = descriptors;
     this.#onError = onError;
     this.poller = new Poller(system);
@@ -143,6 +152,14 @@ export class Engine {
     }
     this.own(fd);
     return fd;
+  }
+
+  /** Sets what a socket needs that carries more than one request, or hands on to others what it is set to: small things leave at once. */
+  hasten(fd: number): void {
+    const { system } = this;
+    system.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, ONE.length);
+    // Where the machine's own choice is BBR every segment would wait for a timer.
+    if (this.#isLocal) system.setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, RENO, RENO.length);
   }
 
   /** Leaves the namespace that was used last, so that it does not live on because of this thread. */
@@ -233,6 +250,9 @@ export const NO_LINGER: Uint8Array = new Uint8Array(Int32Array.of(1, 0).buffer);
 
 /** The C int 1, for socket options. */
 export const ONE: Uint8Array = new Uint8Array(Int32Array.of(1).buffer);
+
+// Built into every kernel, and free to use for everybody.
+const RENO = new TextEncoder().encode('reno');
 
 /** True for errors that say that the process or the machine has no more of something. */
 export function isExhausted(errno: number): boolean {

@@ -46,5 +46,6 @@ export interface EngineStart {
   /** Readable when a message waits. */
   readonly wake: number;
   readonly limits: TransportLimits;
+  readonly isLocal: boolean;
   readonly descriptors: DescriptorTable;
 }

@@ -6,6 +6,12 @@ export interface Pipe {
   readonly read: number;
   readonly write: number;
   readonly capacity: number;
+  /** Bytes that came through for its present owner without a pause. */
+  steady: number;
+  /** How much came last. */
+  last: number;
+  /** Millisecond in which that was. */
+  cameAt: number;
 }
 
 /** Who uses a pipe. */
@@ -38,7 +44,10 @@ export class PipePool {
   take(owner: PipeOwner): Pipe | undefined {
     if (this.#free.length === 0 && this.#count >= MOST) this.#reclaim();
     const pipe = this.#free.pop() ?? this.#create();
-    if (pipe !== undefined) this.#owners.add(owner);
+    if (pipe === undefined) return undefined;
+    this.#owners.add(owner);
+    pipe.steady = 0;
+    pipe.last = pipe.capacity;
     return pipe;
   }
 
@@ -71,7 +80,7 @@ export class PipePool {
     this.#engine.own(read);
     this.#engine.own(write);
     const capacity = system.fcntl(write, F_SETPIPE_SZ, WANTED_BYTES);
-    const pipe = { read, write, capacity: capacity < 0 ? 65_536 : capacity };
+    const pipe = { read, write, capacity: capacity < 0 ? 65_536 : capacity, steady: 0, last: 0, cameAt: 0 };
     if (pipe.capacity < LEAST_BYTES) {
       // The user's allowance is used up: smaller ones cost more than copying.
       this.#usable = false;

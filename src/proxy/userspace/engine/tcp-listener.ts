@@ -3,19 +3,8 @@ import { type ClientFilter, clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { ListenerPolicy } from '../listener.ts';
 import { decodeSocketAddress, packSocketAddress, SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
-import {
-  EAGAIN,
-  EPOLLIN,
-  IPPROTO_TCP,
-  SO_LINGER,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  TCP_NODELAY,
-} from './constants.ts';
-import { type Engine, isExhausted, NO_LINGER, ONE, type Task } from './engine.ts';
-import { check } from './engine-error.ts';
+import { EAGAIN, EPOLLIN, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './constants.ts';
+import { type Engine, isExhausted, NO_LINGER, type Task } from './engine.ts';
 import type { OpenMessage } from './messages.ts';
 import type { Handler } from './poller.ts';
 import { TcpConnection } from './tcp-connection.ts';
@@ -44,8 +33,7 @@ export class TcpListener implements Handler, Task {
     this.balancer = balancer ?? new Balancer({ random: Math.random, turn: opened.turn }, this.policy);
     engine.own(opened.fd);
     // Accepted sockets inherit it.
-    const { system } = engine;
-    check(system, 'setsockopt', system.setsockopt(opened.fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4));
+    engine.hasten(opened.fd);
     engine.poller.add(opened.fd, EPOLLIN, this);
   }
 

@@ -6,28 +6,35 @@ import {
   EPOLLIN,
   EPOLLOUT,
   EPOLLRDHUP,
-  IPPROTO_TCP,
   MSG_NOSIGNAL,
   SHUT_WR,
+  SO_RCVLOWAT,
+  SOL_SOCKET,
   SPLICE_F_MOVE,
   SPLICE_F_NONBLOCK,
-  TCP_NODELAY,
 } from './constants.ts';
 import { ONE, type Task } from './engine.ts';
+import type { Gatherer } from './gathering.ts';
 import type { Pipe, PipeOwner } from './pipe-pool.ts';
 import type { Handler } from './poller.ts';
 import type { TcpConnection } from './tcp-connection.ts';
 
 const ROUNDS_PER_TURN = 16;
-/** A pipe is kept while at least so much comes at once. */
-const BULK_BYTES = 16 * 1024;
+/** A pipe is taken when so much comes at once... */
+const BULK_BYTES = 64 * 1024;
+/** ...and kept while it is at least so much, a rest aside. */
+const LEAST_BULK_BYTES = 16 * 1024;
+/** Once so much has come in one direction, and nothing in the other... */
+const STEADY_BYTES = 64 * 1024 * 1024;
+/** ...the kernel tells of so much at once: waking costs more than moving. */
+const GATHERED = new Uint8Array(Int32Array.of(448 * 1024).buffer);
 const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 /**
  * One of the two sockets of a connection, and what was read from it but not written to the other yet. Events are told once
  * (edge triggered): it remembers whether there is more to read, and whether more can be written.
  */
-export class TcpSide implements Handler, Task, PipeOwner {
+export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
   fd: number;
   readable = false;
   writable = false;
@@ -41,6 +48,7 @@ export class TcpSide implements Handler, Task, PipeOwner {
   #waiting: Uint8Array | undefined;
   #pipe: Pipe | undefined;
   #inPipe = 0;
+  #isGathering = false;
   #writes = 0;
 
   constructor(connection: TcpConnection, fd: number) {
@@ -69,6 +77,25 @@ export class TcpSide implements Handler, Task, PipeOwner {
     this.#waiting = bytes;
   }
 
+  get cameAt(): number {
+    return this.#pipe?.cameAt ?? 0;
+  }
+
+  look(): void {
+    this.readable = true;
+    this.#move();
+  }
+
+  stopGathering(): void {
+    this.#pipe!.steady = 0;
+    if (!this.#isGathering) return;
+    const { engine } = this.#connection;
+    this.#isGathering = false;
+    engine.gathering.delete(this);
+    // The kernel tells at once of what is there already.
+    engine.system.setsockopt(this.fd, SOL_SOCKET, SO_RCVLOWAT, ONE, ONE.length);
+  }
+
   yieldPipe(): boolean {
     if (this.#inPipe > 0 || this.#pipe === undefined) return false;
     this.#givePipe();
@@ -78,6 +105,7 @@ export class TcpSide implements Handler, Task, PipeOwner {
   close(): void {
     const { engine } = this.#connection;
     if (this.#pipe !== undefined) {
+      if (this.#isGathering) engine.gathering.delete(this);
       if (this.#inPipe > 0) engine.pipes.discard(this, this.#pipe);
       else engine.pipes.give(this, this.#pipe);
       this.#pipe = undefined;
@@ -126,9 +154,10 @@ export class TcpSide implements Handler, Task, PipeOwner {
     const { system, buffer } = engine;
     const count = system.recv(this.fd, buffer, buffer.length, 0);
     if (count <= 0) return this.#nothingRead(count);
+    this.#interruptPeer();
     // Less than there is room for: the socket is empty, and says when that changes. Only an end it says but once.
     if (count < buffer.length) this.readable = this.#hungUp;
-    else this.#takePipe();
+    if (count >= BULK_BYTES) this.#takePipe();
     return this.#send(buffer, count) && this.readable;
   }
 
@@ -138,8 +167,14 @@ export class TcpSide implements Handler, Task, PipeOwner {
     const count = engine.system.splice(this.fd, null, pipe.write, null, pipe.capacity, SPLICE_FLAGS);
     if (count <= 0) return this.#nothingRead(count);
     this.#inPipe = count;
+    pipe.cameAt = engine.now;
+    pipe.steady += count;
+    this.#interruptPeer();
+    const before = pipe.last;
+    pipe.last = count;
     if (!this.#drainPipe()) return false;
-    if (count < BULK_BYTES) this.#givePipe();
+    if (count + before < LEAST_BULK_BYTES) this.#givePipe();
+    else if (pipe.steady >= STEADY_BYTES && !this.#isGathering) this.#gather();
     return true;
   }
 
@@ -174,12 +209,10 @@ export class TcpSide implements Handler, Task, PipeOwner {
     return false;
   }
 
-  // What is written first leaves at once whatever the options are: connections of one request are spared the call. Accepted
-  // sockets have the option from their listener.
+  // What is written first leaves at once whatever the options are: connections of one request are spared the calls. Accepted
+  // sockets have the options from their listener.
   #beforeWrite(): void {
-    if (this.#writes < 2 && ++this.#writes === 2 && this === this.#connection.endpoint) {
-      this.#connection.engine.system.setsockopt(this.fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4);
-    }
+    if (this.#writes < 2 && ++this.#writes === 2) this.#hasten();
   }
 
   #nothingRead(count: number): boolean {
@@ -224,13 +257,35 @@ export class TcpSide implements Handler, Task, PipeOwner {
     this.#connection.engine.system.shutdown(peer.fd, SHUT_WR);
   }
 
+  #hasten(): void {
+    const { endpoint, engine } = this.#connection;
+    this.#writes = 2;
+    if (this === endpoint) engine.hasten(this.fd);
+  }
+
   #takePipe(): void {
+    const peer = this.#peer;
+    if (peer.#writes < 2) peer.#hasten();
     this.#pipe = this.#connection.engine.pipes.take(this);
   }
 
   #givePipe(): void {
+    this.stopGathering();
     this.#connection.engine.pipes.give(this, this.#pipe!);
     this.#pipe = undefined;
+  }
+
+  // Who is answered may be waiting for the answer with the next bytes: these are not to wait for more.
+  #interruptPeer(): void {
+    const peer = this.#peer;
+    if (peer.#pipe !== undefined) peer.stopGathering();
+  }
+
+  #gather(): void {
+    const { engine } = this.#connection;
+    this.#isGathering = true;
+    engine.system.setsockopt(this.fd, SOL_SOCKET, SO_RCVLOWAT, GATHERED, GATHERED.length);
+    engine.gathering.add(this);
   }
 
   #count(bytes: number): void {

@@ -27,11 +27,11 @@ export class ThreadControl implements Handler {
   readonly #word = new Uint8Array(8);
   #batches: UdpBatches | undefined;
 
-  constructor(system: System, { wake, limits, descriptors }: EngineStart, port: ControlPort) {
+  constructor(system: System, { wake, ...options }: EngineStart, port: ControlPort) {
     this.#port = port;
     this.#wake = wake;
     const onError = (error: unknown): void => port.send({ kind: 'error', error });
-    this.#engine = new Engine({ system, limits, descriptors, onError });
+    this.#engine = new Engine({ system, onError, ...options });
     this.#engine.poller.add(wake, EPOLLIN, this);
   }
 
