@@ -102,16 +102,16 @@ async function measureOurs(size: Size): Promise<Ours> {
   const changeMs: number[] = [];
   for (let turn = 0; turn < CHANGES / ROUNDS; turn++) {
     const at = (turn * 37) % size.services;
-    const ips = [...ipsOf(size, at).slice(0, -1), `10.250.${turn}.1`];
-    changeMs.push(await timed(written, () => client.put(resources.endpointSlices, sliceAt(at, ips))));
+    const slice = sliceAt(at, [...ipsOf(size, at).slice(0, -1), `10.250.${turn}.1`]);
+    changeMs.push(await timed(written, () => client.put(resources.endpointSlices, slice)));
   }
   const burstMs: number[] = [];
   for (let round = 0; round < BURSTS / ROUNDS; round++) {
-    const change = (service: number): void => {
-      const ips = [...ipsOf(size, service).slice(0, -2), `10.252.${round}.${service}`, `10.253.${round}.${service}`];
-      client.put(resources.endpointSlices, sliceAt(service, ips));
-    };
-    burstMs.push(await timed(written, () => Array.from({ length: 50 }, (_, service) => change(service))));
+    const slices = Array.from({ length: 50 }, (_, service) => {
+      const fresh = [`10.252.${round}.${service}`, `10.253.${round}.${service}`];
+      return sliceAt(service, [...ipsOf(size, service).slice(0, -2), ...fresh]);
+    });
+    burstMs.push(await timed(written, () => client.put(resources.endpointSlices, ...slices)));
   }
   return { startMs, changeMs, burstMs };
 }

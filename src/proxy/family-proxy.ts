@@ -111,7 +111,7 @@ export class FamilyProxy implements AsyncDisposable {
     const now = clock.now();
     if (report.kind === 'full') this.#lastFullAt = now;
     metrics.synced(family, report, { seconds: (now - startedAt) / 1000, at: now });
-    metrics.countNoLocalEndpoints(family, state.ports.values());
+    metrics.countNoLocalEndpoints(family, tracker.withLocalPolicy());
     for (const time of triggerTimes) metrics.programmed(family, (now - time) / 1000);
     const { recoveredFrom } = report;
     if (recoveredFrom !== undefined) {

@@ -1,5 +1,5 @@
 import { SystemCallError } from '../../errors/system-call-error.ts';
-import { EINTR, SOCK_CLOEXEC } from './constants.ts';
+import { EAGAIN, EINTR, SOCK_CLOEXEC } from './constants.ts';
 import { type Libc, libc } from './libc.ts';
 
 /** What a failing call is about, for its error. */
@@ -15,13 +15,32 @@ type Call = Exclude<keyof Libc, 'errno'>;
  * Throws SystemCallError (ERR_SYSCALL) otherwise.
  */
 export function systemCall<C extends Call>(name: C, args: Parameters<Libc[C]>, context: CallContext = {}): number {
+  const result = callAgain(name, args);
+  if (result < 0) throw new SystemCallError({ syscall: name, errno: -result, ...context });
+  return result;
+}
+
+/** The same for a call that may have nothing to do: undefined then (EAGAIN), without the price of an error. */
+export function systemCallIfReady<C extends Call>(
+  name: C,
+  args: Parameters<Libc[C]>,
+  context: CallContext = {},
+): number | undefined {
+  const result = callAgain(name, args);
+  if (result === -EAGAIN) return undefined;
+  if (result < 0) throw new SystemCallError({ syscall: name, errno: -result, ...context });
+  return result;
+}
+
+// A failure is its negative errno.
+function callAgain<C extends Call>(name: C, args: Parameters<Libc[C]>): number {
   const library = libc();
   const call = library[name] as (...values: unknown[]) => number;
   for (;;) {
     const result = call(...args);
     if (result >= 0) return result;
     const errno = library.errno();
-    if (errno !== EINTR) throw new SystemCallError({ syscall: name, errno, ...context });
+    if (errno !== EINTR) return -errno;
   }
 }
 

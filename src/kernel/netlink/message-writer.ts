@@ -66,6 +66,17 @@ export class MessageWriter {
     this.#pad();
   }
 
+  /** An attribute that `write` fills in, from an offset of the buffer on; zeros stand there before. */
+  attributeOf(type: number, length: number, write: (buffer: Buffer, at: number) => void): void {
+    this.u16(length + 4);
+    this.u16(type);
+    this.#reserve(length + 3);
+    this.#buffer.fill(0, this.#length, this.#length + length);
+    write(this.#buffer, this.#length);
+    this.#length += length;
+    this.#pad();
+  }
+
   attributeU8(type: number, value: number): void {
     this.u16(5);
     this.u16(type);

@@ -1,39 +1,57 @@
 import { TowtankError } from '../../errors/towtank-error.ts';
 import type { Element, Verdict } from '../../netfilter/nftables/rule.ts';
-import type { SetDeclaration } from '../../netfilter/nftables/table.ts';
+import type { DataType, SetDeclaration } from '../../netfilter/nftables/table.ts';
 import { prefixBytes } from '../ffi/ip-bytes.ts';
 import type { MessageWriter } from '../netlink/message-writer.ts';
 import * as nf from './constants.ts';
-import { encodeFields, encodeValue } from './encode-value.ts';
+import { encodeValue, lengthOf, numberOf, writeFields } from './encode-value.ts';
 import { writeComment } from './user-data.ts';
 
 /** How the kernel holds the elements of a set. */
 export type SetShape = Pick<SetDeclaration, 'key' | 'data' | 'flags'>;
 
-/** An element or a bound of an interval, as the kernel holds it. */
-interface KernelElement {
-  readonly key: Buffer;
-  readonly isEnd: boolean;
-  readonly element: Element;
-}
+/** The key of an entry: bytes, a number in network order, or the fields of the element's own key. */
+type EntryKey = Buffer | number | 'fields';
 
 /** Writes one element: an interval takes two entries, its first value and the one behind its last. */
 export function writeElement(w: MessageWriter, element: Element, shape: SetShape): void {
-  for (const entry of entriesOf(element, shape)) writeEntry(w, entry, shape);
+  if (!shape.flags.includes('interval')) writeEntry(w, 'fields', element, shape);
+  else {
+    const { first, behind } = boundsOf(element.key, shape);
+    writeEntry(w, first, element, shape);
+    if (behind !== undefined) writeEnd(w, behind);
+  }
 }
 
-function writeEntry(w: MessageWriter, { key, isEnd, element }: KernelElement, shape: SetShape): void {
+function writeEntry(w: MessageWriter, key: EntryKey, element: Element, shape: SetShape): void {
   const start = w.openNest(nf.NLA_F_NESTED | nf.NFTA_LIST_ELEM);
-  if (isEnd) w.attributeU32Network(nf.NFTA_SET_ELEM_FLAGS, nf.NFT_SET_ELEM_INTERVAL_END);
   const keyStart = w.openNest(nf.NLA_F_NESTED | nf.NFTA_SET_ELEM_KEY);
-  w.attribute(nf.NFTA_DATA_VALUE, key);
+  if (key === 'fields') writeFieldsAttribute(w, element.key, shape.key);
+  else writeBound(w, key);
   w.closeNest(keyStart);
-  if (!isEnd) {
-    if (element.expiresSeconds !== undefined) writeExpiration(w, element.expiresSeconds);
-    if (shape.data !== undefined && element.value !== undefined) writeValue(w, element.value, shape.data);
-    writeComment(w, nf.NFTA_SET_ELEM_USERDATA, element.comment);
-  }
+  if (element.expiresSeconds !== undefined) writeExpiration(w, element.expiresSeconds);
+  if (shape.data !== undefined && element.value !== undefined) writeValue(w, element.value, shape.data);
+  writeComment(w, nf.NFTA_SET_ELEM_USERDATA, element.comment);
   w.closeNest(start);
+}
+
+function writeEnd(w: MessageWriter, key: Buffer | number): void {
+  const start = w.openNest(nf.NLA_F_NESTED | nf.NFTA_LIST_ELEM);
+  w.attributeU32Network(nf.NFTA_SET_ELEM_FLAGS, nf.NFT_SET_ELEM_INTERVAL_END);
+  const keyStart = w.openNest(nf.NLA_F_NESTED | nf.NFTA_SET_ELEM_KEY);
+  writeBound(w, key);
+  w.closeNest(keyStart);
+  w.closeNest(start);
+}
+
+function writeBound(w: MessageWriter, key: Buffer | number): void {
+  if (typeof key === 'number') w.attributeU32Network(nf.NFTA_DATA_VALUE, key);
+  else w.attribute(nf.NFTA_DATA_VALUE, key);
+}
+
+// Hundreds of elements change at once: their fields are written where they go, without buffers of their own.
+function writeFieldsAttribute(w: MessageWriter, text: string, types: SetShape['key']): void {
+  w.attributeOf(nf.NFTA_DATA_VALUE, lengthOf(types), (out, at) => writeFields(text, types, { out, at }));
 }
 
 function writeExpiration(w: MessageWriter, seconds: number): void {
@@ -45,7 +63,7 @@ function writeExpiration(w: MessageWriter, seconds: number): void {
 function writeValue(w: MessageWriter, value: string | Verdict, types: NonNullable<SetShape['data']>): void {
   const start = w.openNest(nf.NLA_F_NESTED | nf.NFTA_SET_ELEM_DATA);
   if (typeof value !== 'string') writeVerdict(w, value);
-  else if (types !== 'verdict') w.attribute(nf.NFTA_DATA_VALUE, encodeFields(value, types));
+  else if (types !== 'verdict') writeFieldsAttribute(w, value, types);
   else throw new TowtankError({ code: 'ERR_PARSE_RULES', message: `'${value}' is no verdict` });
   w.closeNest(start);
 }
@@ -66,26 +84,35 @@ export function writeVerdict(w: MessageWriter, verdict: Verdict): void {
   w.closeNest(start);
 }
 
-function entriesOf(element: Element, shape: SetShape): readonly KernelElement[] {
-  if (!shape.flags.includes('interval')) {
-    return [{ key: encodeFields(element.key, shape.key), isEnd: false, element }];
-  }
-  const { first, last } = boundsOf(element.key, shape);
-  const begin = { key: first, isEnd: false, element };
-  const behind = successor(last);
-  return behind === undefined ? [begin] : [begin, { key: behind, isEnd: true, element }];
+/** Bounds of an interval in network order; nothing is behind the last value that there is. */
+interface Bounds {
+  readonly first: Buffer | number;
+  readonly behind: Buffer | number | undefined;
 }
 
-/** First and last value of an interval, in network order. Only sets of one field hold intervals. */
-function boundsOf(text: string, { key: [type, ...more] }: SetShape): { readonly first: Buffer; readonly last: Buffer } {
-  if (type === undefined || more.length > 0) {
+// Only sets of one field hold intervals.
+function boundsOf(text: string, { key }: SetShape): Bounds {
+  const [type] = key;
+  if (type === undefined || key.length > 1) {
     throw new TowtankError({ code: 'ERR_PARSE_RULES', message: `interval '${text}' of several fields` });
   }
-  if (text.includes('/')) return prefixBounds(text);
+  if (type === 'number' || type === 'mark') return numberBounds(text, type);
+  const { first, last } = text.includes('/') ? prefixBounds(text) : valueBounds(text, type);
+  return { first, behind: successor(last) };
+}
+
+const largestNumber = 0xffffffff;
+
+function numberBounds(text: string, type: 'number' | 'mark'): Bounds {
+  const dash = text.indexOf('-');
+  const first = numberOf(dash === -1 ? text : text.slice(0, dash), largestNumber, type);
+  const last = dash === -1 ? first : numberOf(text.slice(dash + 1), largestNumber, type);
+  return { first, behind: last === largestNumber ? undefined : last + 1 };
+}
+
+function valueBounds(text: string, type: DataType): { readonly first: Buffer; readonly last: Buffer } {
   const [first = '', last = first] = text.split('-');
-  const encode = (value: string): Buffer =>
-    type === 'number' || type === 'mark' ? encodeValue(value, type).reverse() : encodeValue(value, type);
-  return { first: encode(first), last: encode(last) };
+  return { first: encodeValue(first, type), last: encodeValue(last, type) };
 }
 
 function prefixBounds(text: string): { readonly first: Buffer; readonly last: Buffer } {

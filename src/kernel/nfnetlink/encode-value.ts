@@ -39,20 +39,32 @@ export function typeIdOf(types: readonly DataType[]): number {
 
 export const padded = (bytes: number): number => (bytes + 3) & ~3;
 
+const fieldSeparator = ' . ';
 const protocols: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132, icmp: 1, 'ipv6-icmp': 58 };
 
 /** The bytes of fields joined by ` . `. Throws ERR_PARSE_RULES when a field is not of its type. */
 export function encodeFields(text: string, types: readonly DataType[]): Buffer {
   const out = Buffer.alloc(lengthOf(types));
-  const parts = types.length === 1 ? [text] : text.split(' . ');
-  if (parts.length !== types.length) throw invalid(types.join(' . '), text);
-  let at = 0;
+  writeFields(text, types, { out, at: 0 });
+  return out;
+}
+
+/** Writes the bytes of fields joined by ` . ` where zeros are. Throws as encodeFields. */
+export function writeFields(text: string, types: readonly DataType[], { out, at }: Place): void {
+  if (types.length === 1) {
+    writeValue(text, types[0]!, { out, at });
+    return;
+  }
+  let to = at;
+  let from = 0;
   for (let index = 0; index < types.length; index++) {
     const type = types[index]!;
-    writeValue(parts[index]!, type, { out, at });
-    at += padded(formatOf(type).bytes);
+    const end = index === types.length - 1 ? text.length : text.indexOf(fieldSeparator, from);
+    if (end === -1) throw invalid(types.join(fieldSeparator), text);
+    writeValue(text.slice(from, end), type, { out, at: to });
+    to += padded(formatOf(type).bytes);
+    from = end + fieldSeparator.length;
   }
-  return out;
 }
 
 /** The bytes of one field. Numbers are in the host's order. Throws ERR_PARSE_RULES when it is not of its type. */
@@ -60,7 +72,8 @@ export function encodeValue(text: string, type: DataType): Buffer {
   return encodeFields(text, [type]);
 }
 
-interface Place {
+/** An offset of a buffer. */
+export interface Place {
   readonly out: Buffer;
   readonly at: number;
 }
@@ -124,7 +137,8 @@ function addressOf(text: string, bytes: 16): Buffer {
   return address;
 }
 
-function numberOf(text: string, maximum: number, type: DataType): number {
+/** A whole number of 0 to `maximum`. Throws ERR_PARSE_RULES for anything else. */
+export function numberOf(text: string, maximum: number, type: DataType): number {
   const value = text === '' ? Number.NaN : Number(text);
   if (!Number.isInteger(value) || value < 0 || value > maximum) throw invalid(type, text);
   return value;

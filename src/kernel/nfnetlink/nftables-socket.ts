@@ -10,7 +10,7 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from '../ffi/constants.ts';
-import { openSocket, setIntOption, systemCall } from '../ffi/system-calls.ts';
+import { openSocket, setIntOption, systemCall, systemCallIfReady } from '../ffi/system-calls.ts';
 import { findAttribute } from '../netlink/rtnetlink-socket.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
 import { NETLINK_NETFILTER } from './constants.ts';
@@ -75,13 +75,9 @@ export class NftablesSocket implements Disposable {
   }
 
   #receive(): Reply[] {
-    let length: number;
-    try {
-      length = systemCall('recv', [this.#fd, replies, replies.length, MSG_DONTWAIT], { netns: this.netns.name });
-    } catch (error) {
-      if (error instanceof SystemCallError && error.errno === 'EAGAIN') return [];
-      throw error;
-    }
+    const netns = this.netns.name;
+    const length = systemCallIfReady('recv', [this.#fd, replies, replies.length, MSG_DONTWAIT], { netns });
+    if (length === undefined) return [];
     return splitReplies(Buffer.from(replies.subarray(0, length)));
   }
 }

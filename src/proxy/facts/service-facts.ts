@@ -7,7 +7,7 @@ import { type EndpointMap, mergeSlices } from './merge-slices.ts';
 import { isNodeIndependent, type SelectedPort, type SelectingNode, selectEndpoints } from './select-endpoints.ts';
 import { buildServicePorts, type ServicePort } from './service-port.ts';
 import { serviceOfKey } from './service-port-name.ts';
-import { readSlice, type SliceFacts } from './slice-facts.ts';
+import { isSameSlice, readSlice, type SliceFacts } from './slice-facts.ts';
 
 /** Something about a Service or its endpoints that may change rules. */
 export interface FactChange {
@@ -90,7 +90,7 @@ export class ServiceFacts {
   setSlice(key: string, slice: EndpointSlice | undefined): void {
     const previous = this.#slices.get(key);
     const current = slice === undefined || isLabelledAway(slice) ? undefined : this.#read(key, slice);
-    if (isDeepStrictEqual(previous, current)) return;
+    if (isSameSlice(previous, current)) return;
     const moved = previous?.service !== current?.service || previous?.family !== current?.family;
     if (previous !== undefined && moved) this.#placeSlice(key, previous, undefined);
     if (current !== undefined) {

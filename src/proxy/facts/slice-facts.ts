@@ -17,6 +17,41 @@ export interface SliceFacts {
   readonly hosts: readonly Omit<Endpoint, 'port' | 'address'>[];
 }
 
+/** True when two states of a slice say the same. */
+export function isSameSlice(a: SliceFacts | undefined, b: SliceFacts | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.family === b.family &&
+    a.service === b.service &&
+    a.ports.length === b.ports.length &&
+    a.ports.every((port, index) => isSamePort(port, b.ports[index]!)) &&
+    a.hosts.length === b.hosts.length &&
+    a.hosts.every((host, index) => isSameHost(host, b.hosts[index]!))
+  );
+}
+
+function isSamePort(a: SliceFacts['ports'][number], b: SliceFacts['ports'][number]): boolean {
+  return a.name === b.name && a.protocol === b.protocol && a.port === b.port;
+}
+
+/** True when two hosts agree in everything. */
+export function isSameHost(a: SliceFacts['hosts'][number], b: SliceFacts['hosts'][number]): boolean {
+  return (
+    a.ip === b.ip &&
+    a.nodeName === b.nodeName &&
+    a.ready === b.ready &&
+    a.serving === b.serving &&
+    a.terminating === b.terminating &&
+    isSameList(a.zoneHints, b.zoneHints) &&
+    isSameList(a.nodeHints, b.nodeHints)
+  );
+}
+
+/** True when two lists hold the same values in the same order. */
+export function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a === b || (a.length === b.length && a.every((value, index) => value === b[index]));
+}
+
 /** Told of each address that is skipped. `wrongFamily`: it is valid, but not of the slice's addressType. */
 export type SkippedAddress = (address: string, why: 'invalid' | 'wrongFamily') => void;
 

@@ -1,8 +1,8 @@
 import type { ProxyState } from '../proxy-backend.ts';
-import { isSameList } from './merge-slices.ts';
 import type { NodeNetwork } from './node-network.ts';
 import type { SelectedPort } from './select-endpoints.ts';
 import type { FactChange, ServiceFacts } from './service-facts.ts';
+import { isSameList } from './slice-facts.ts';
 
 /** What one node has to look at since the last time it looked. */
 export interface StateChange {
@@ -20,6 +20,7 @@ export class StateTracker implements Disposable {
   readonly #facts: ServiceFacts;
   readonly #subscription: Disposable;
   readonly #ports = new Map<string, SelectedPort>();
+  readonly #withLocalPolicy = new Map<string, SelectedPort>();
   readonly #keysOf = new Map<string, readonly string[]>();
   #pendingServices = new Set<string>();
   #pendingEndpoints = new Set<string>();
@@ -40,6 +41,11 @@ export class StateTracker implements Disposable {
 
   get node(): NodeNetwork {
     return this.#node;
+  }
+
+  /** The ServicePorts for which it counts what runs on this node; usually few of all. */
+  withLocalPolicy(): Iterable<SelectedPort> {
+    return this.#withLocalPolicy.values();
   }
 
   /** Replaces what is known of the node; selections that depend on it are made anew at the next look. */
@@ -80,6 +86,7 @@ export class StateTracker implements Disposable {
     for (const key of this.#keysOf.get(service) ?? []) {
       if (keys.includes(key)) continue;
       this.#ports.delete(key);
+      this.#withLocalPolicy.delete(key);
       changed.add(key);
     }
     if (keys.length === 0) this.#keysOf.delete(service);
@@ -89,6 +96,8 @@ export class StateTracker implements Disposable {
       const selected = this.#facts.select(port, this.#node);
       if (previous !== undefined && isSameSelection(previous, selected)) continue;
       this.#ports.set(port.key, selected);
+      if (port.usesLocalEndpoints) this.#withLocalPolicy.set(port.key, selected);
+      else this.#withLocalPolicy.delete(port.key);
       changed.add(port.key);
     }
   }

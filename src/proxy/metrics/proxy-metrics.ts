@@ -192,7 +192,12 @@ export function countNoLocalEndpoints(ports: Iterable<SelectedPort>): {
   return { internal, external };
 }
 
+const labelsOf = {
+  ipv4: Object.freeze({ ip_family: 'IPv4' }),
+  ipv6: Object.freeze({ ip_family: 'IPv6' }),
+} as const;
+
 /** `ip_family` as kube-proxy spells it. */
 export function familyLabels(family: Family): { readonly ip_family: 'IPv4' | 'IPv6' } {
-  return { ip_family: family === 'ipv4' ? 'IPv4' : 'IPv6' };
+  return labelsOf[family];
 }

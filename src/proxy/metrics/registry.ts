@@ -134,9 +134,16 @@ export class Histogram implements Metric {
   }
 }
 
+// Labels that never change are printed once: some are counted with for every change of an endpoint.
+const printed = new WeakMap<Labels, string>();
+
 function printLabels(labels: Labels): string {
+  const known = printed.get(labels);
+  if (known !== undefined) return known;
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeValue(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  const text = pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  if (Object.isFrozen(labels)) printed.set(labels, text);
+  return text;
 }
 
 const escapeValue = (value: string): string => value.replace(/([\\"])/g, '\\$1').replaceAll('\n', '\\n');

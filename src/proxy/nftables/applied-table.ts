@@ -1,15 +1,15 @@
 import { printRule } from '../../netfilter/nftables/print-rule.ts';
-import type { Element } from '../../netfilter/nftables/rule.ts';
 import type { Chain, SetDeclaration } from '../../netfilter/nftables/table.ts';
 import type { Operation } from '../../netfilter/nftables/transaction.ts';
 import type { NodeNetwork } from '../facts/node-network.ts';
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import { buildPortRules, type PortRules } from './build-port-rules.ts';
-import type { RuleContext, SharedElement } from './build-service-chain.ts';
+import type { ElementChanges, RuleContext, SharedElement } from './build-service-chain.ts';
 import { type BuiltTable, type DispatchOptions, dispatchOf } from './build-table.ts';
-import { compareElements, type ElementChanges, isSameElement } from './compare-elements.ts';
+import { changeEndpoints } from './change-endpoints.ts';
+import { compareElements, isSameElement } from './compare-elements.ts';
 import { type Comparison, compareNamed } from './compare-named.ts';
-import type { ElementClaims } from './element-claims.ts';
+import type { ElementClaims, Standing } from './element-claims.ts';
 import { endpointMap, isEndpointMap, setOf } from './shared-sets.ts';
 
 /** What one ServicePort had and shall have. */
@@ -20,11 +20,13 @@ export interface PortChange {
 
 interface ChangedRules {
   readonly key: string;
-  readonly before: PortRules;
-  readonly after: PortRules;
+  readonly chains: Comparison<Chain>;
+  readonly affinitySets: Comparison<SetDeclaration>;
+  readonly elements: ElementChanges;
 }
 
 const nothing: PortRules = { chains: [], affinitySets: [], elements: [] };
+const unchanged = { added: [], changed: [], removed: [] };
 
 /** What the kernel holds of a table since the last transaction: enough to say what to change when ServicePorts change. */
 export class AppliedTable {
@@ -65,11 +67,7 @@ export class AppliedTable {
    * ServicePort that no rules can be made of; nothing is changed then.
    */
   change(changes: readonly PortChange[]): Operation[] {
-    const rules: ChangedRules[] = changes.map(({ key, after }) => ({
-      key,
-      before: this.#build(this.#ports.get(key)),
-      after: this.#build(after),
-    }));
+    const rules = changes.map((change) => this.#compare(change));
     const elements = this.#changeElements(rules);
     for (const { key, after } of changes) {
       const before = this.#ports.get(key);
@@ -77,10 +75,8 @@ export class AppliedTable {
       if (after === undefined) this.#ports.delete(key);
       else this.#ports.set(key, after);
     }
-    const chains = joined(rules.map(({ before, after }) => compareNamed(before.chains, after.chains, printChain)));
-    const sets = joined(
-      rules.map(({ before, after }) => compareNamed(before.affinitySets, after.affinitySets, printSet)),
-    );
+    const chains = joined(rules.map((changed) => changed.chains));
+    const sets = joined(rules.map((changed) => changed.affinitySets));
     for (const { name } of chains.removed) this.#options.ranges.release(name);
     return [
       ...this.#newMaps(),
@@ -93,6 +89,23 @@ export class AppliedTable {
       ...[...chains.added, ...chains.changed].flatMap(addRules),
       ...chains.removed.map(({ name }): Operation => ({ kind: 'delete-chain', chain: name })),
     ];
+  }
+
+  #compare({ key, after }: PortChange): ChangedRules {
+    const before = this.#ports.get(key);
+    const change =
+      before === undefined || after === undefined ? undefined : changeEndpoints(before, after, this.#context);
+    if (change !== undefined) {
+      const chains = { ...unchanged, changed: change.chains };
+      return { key, chains, affinitySets: unchanged, elements: change.elements };
+    }
+    const [old, now] = [this.#build(before), this.#build(after)];
+    return {
+      key,
+      chains: compareNamed(old.chains, now.chains, printChain),
+      affinitySets: compareNamed(old.affinitySets, now.affinitySets, printSet),
+      elements: compareElements(old.elements, now.elements),
+    };
   }
 
   #build(selected: SelectedPort | undefined): PortRules {
@@ -117,34 +130,34 @@ export class AppliedTable {
   // Compares what stands under each key before and after all claims of these ServicePorts have changed.
   #changeElements(rules: readonly ChangedRules[]): ElementChanges {
     const changes: ElementChanges = { added: [], removed: [] };
-    const stood = new Map<
-      string,
-      { readonly set: string; readonly key: string; readonly element: Element | undefined }
-    >();
-    const touch = (set: string, key: string): void => {
-      const id = `${set} ${key}`;
-      if (!stood.has(id)) stood.set(id, { set, key, element: this.#claims.get(set, key) });
-    };
-    for (const { key: owner, before, after } of rules) {
-      const { added, removed } = compareElements(before.elements, after.elements);
-      changes.added.push(...added.filter(({ set }) => isEndpointMap(set)));
-      changes.removed.push(...removed.filter(({ set }) => isEndpointMap(set)));
-      for (const { set, element } of removed) {
-        if (isEndpointMap(set)) continue;
-        touch(set, element.key);
-        this.#claims.remove(set, element.key, owner);
+    const touched = new Map<string, Map<string, Standing>>();
+    const note = (set: string, key: string, { before, after }: Standing): void => {
+      let ofSet = touched.get(set);
+      if (ofSet === undefined) {
+        ofSet = new Map();
+        touched.set(set, ofSet);
       }
-      for (const { set, element } of added) {
-        if (isEndpointMap(set)) continue;
-        touch(set, element.key);
-        this.#claims.add(set, element, owner);
+      const first = ofSet.get(key);
+      ofSet.set(key, { before: first === undefined ? before : first.before, after });
+    };
+    for (const { key: owner, elements } of rules) {
+      for (const shared of elements.removed) {
+        const { set, element } = shared;
+        if (isEndpointMap(set)) changes.removed.push(shared);
+        else note(set, element.key, this.#claims.remove(set, element.key, owner));
+      }
+      for (const shared of elements.added) {
+        const { set, element } = shared;
+        if (isEndpointMap(set)) changes.added.push(shared);
+        else note(set, element.key, this.#claims.add(set, element, owner));
       }
     }
-    for (const { set, key, element: before } of stood.values()) {
-      const after = this.#claims.get(set, key);
-      if (before !== undefined && after !== undefined && isSameElement(before, after)) continue;
-      if (before !== undefined) changes.removed.push({ set, element: before });
-      if (after !== undefined) changes.added.push({ set, element: after });
+    for (const [set, standings] of touched) {
+      for (const { before, after } of standings.values()) {
+        if (before !== undefined && after !== undefined && isSameElement(before, after)) continue;
+        if (before !== undefined) changes.removed.push({ set, element: before });
+        if (after !== undefined) changes.added.push({ set, element: after });
+      }
     }
     return changes;
   }

@@ -150,7 +150,8 @@ function buildFirewallElements(port: ServicePort, objects: ServiceObjects): Shar
   }));
 }
 
-function hairpin(port: ServicePort, { ip, port: number }: Endpoint): SharedElement {
+/** Who reaches himself through the Service is masqueraded. */
+export function hairpin(port: ServicePort, { ip, port: number }: Endpoint): SharedElement {
   return {
     set: 'hairpin-connections' satisfies SharedSetName,
     element: { key: `${ip} . ${ip} . ${port.protocol} . ${number}` },

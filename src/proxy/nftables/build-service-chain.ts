@@ -26,6 +26,12 @@ export interface SharedElement {
   readonly element: Element;
 }
 
+/** Elements that come and go. One that changes does both. */
+export interface ElementChanges {
+  readonly added: SharedElement[];
+  readonly removed: SharedElement[];
+}
+
 /** A chain that picks one of some endpoints. */
 export interface EndpointChoice {
   /** `service-...` or `local-...`. */
@@ -40,24 +46,64 @@ export function buildServiceChain(
   choice: EndpointChoice,
   { node, dispatch }: RuleContext,
 ): { readonly chain: Chain; readonly elements: readonly SharedElement[] } {
-  const mode = (choice.port.balancing ?? node.balancing) === 'round-robin' ? 'inc' : 'random';
+  const mode = modeOf(choice, node);
   if (choice.port.affinitySeconds > 0) return withoutElements(choice, affinityRules(choice, mode));
   if (dispatch.kind === 'inline') return withoutElements(choice, [inlineRule(choice, mode)]);
   const range = dispatch.rangeOf(choice.chain);
   const map = endpointMap(choice.port.family, range.map).name;
   return {
     chain: { name: choice.chain, rules: [sharedRule(choice, range, mode)] },
-    elements: choice.endpoints.map((endpoint, index) => ({
+    elements: choice.endpoints.map((_, index) => ({
       set: map,
-      element: {
-        key: mode === 'inc' ? String(range.offset + index) : shareOf(range, index, choice.endpoints.length),
-        value: backendOf(endpoint),
-      },
+      element: sharedElement(choice, index, { range, mode }),
     })),
   };
 }
 
+/**
+ * What becomes of a chain without session affinity when other endpoints are chosen from: its rules, where they change, and
+ * the elements of shared endpoint maps that come and go.
+ */
+export function changeServiceChain(
+  before: EndpointChoice,
+  after: EndpointChoice,
+  context: RuleContext,
+): { readonly chain: Chain | undefined; readonly elements: ElementChanges } {
+  const { dispatch, node } = context;
+  if (dispatch.kind === 'inline') return { chain: buildServiceChain(after, context).chain, elements: noElements };
+  const mode = modeOf(after, node);
+  const range = dispatch.rangeOf(after.chain);
+  const set = endpointMap(after.port.family, range.map).name;
+  const elements: ElementChanges = { added: [], removed: [] };
+  const isSameCount = before.endpoints.length === after.endpoints.length;
+  const place = { range, mode } as const;
+  const stays = (index: number): boolean =>
+    (isSameCount || mode === 'inc') && before.endpoints[index]?.address === after.endpoints[index]?.address;
+  for (let index = 0; index < before.endpoints.length; index++) {
+    if (!stays(index)) elements.removed.push({ set, element: sharedElement(before, index, place) });
+  }
+  for (let index = 0; index < after.endpoints.length; index++) {
+    if (!stays(index)) elements.added.push({ set, element: sharedElement(after, index, place) });
+  }
+  const hasSameRule = isSameCount || mode === 'random';
+  return { chain: hasSameRule ? undefined : { name: after.chain, rules: [sharedRule(after, range, mode)] }, elements };
+}
+
+const noElements: ElementChanges = { added: [], removed: [] };
+
 type Mode = 'random' | 'inc';
+
+const modeOf = ({ port }: EndpointChoice, node: NodeNetwork): Mode =>
+  (port.balancing ?? node.balancing) === 'round-robin' ? 'inc' : 'random';
+
+function sharedElement(
+  { endpoints }: EndpointChoice,
+  index: number,
+  { range, mode }: { readonly range: EndpointRange; readonly mode: Mode },
+): Element {
+  const key = mode === 'inc' ? String(range.offset + index) : shareOf(range, index, endpoints.length);
+  return { key, value: backendOf(endpoints[index]!) };
+}
 
 function withoutElements(choice: EndpointChoice, rules: readonly Rule[]): { chain: Chain; elements: readonly [] } {
   return { chain: { name: choice.chain, rules }, elements: [] };

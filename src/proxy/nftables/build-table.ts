@@ -14,9 +14,10 @@ import { endpointMap, isEndpointMap, sharedSets } from './shared-sets.ts';
 
 /**
  * Up to this many ServicePorts a service chain lists its endpoints itself, as kube-proxy does. Beyond, the kernel's checks
- * of verdict maps make each changed rule expensive (about 15 ms at 10,000 ServicePorts), and endpoints move to shared maps.
+ * of verdict maps and its search for a name of every map inside a rule make each changed rule expensive (about 15 ms at
+ * 10,000 ServicePorts, 0.1 ms more for each further one at 1,000), and endpoints move to shared maps.
  */
-export const INLINE_LIMIT = 1000;
+export const INLINE_LIMIT = 500;
 
 /** A table, and what is needed to change it ServicePort by ServicePort. */
 export interface BuiltTable {

@@ -1,12 +1,6 @@
 import { printVerdict } from '../../netfilter/nftables/print-rule.ts';
 import type { Element } from '../../netfilter/nftables/rule.ts';
-import type { SharedElement } from './build-service-chain.ts';
-
-/** Elements that come and go. One that changes does both. */
-export interface ElementChanges {
-  readonly added: SharedElement[];
-  readonly removed: SharedElement[];
-}
+import type { ElementChanges, SharedElement } from './build-service-chain.ts';
 
 /** Compares the elements that one ServicePort wants before and after a change; most of them stay. */
 export function compareElements(before: readonly SharedElement[], after: readonly SharedElement[]): ElementChanges {
@@ -14,7 +8,8 @@ export function compareElements(before: readonly SharedElement[], after: readonl
   const old = new Map<string, SharedElement>();
   // Nearly all stand where they stood; texts are only made of the others.
   const moved = after.filter((shared, index) => !isSameShared(shared, before[index]));
-  for (const [index, shared] of before.entries()) {
+  for (let index = 0; index < before.length; index++) {
+    const shared = before[index]!;
     if (!isSameShared(shared, after[index])) old.set(textOf(shared), shared);
   }
   for (const shared of moved) {

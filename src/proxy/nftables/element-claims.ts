@@ -7,6 +7,12 @@ interface Claim {
   readonly next?: Claim | undefined;
 }
 
+/** What stood under a key before a claim came or went, and what stands there now. */
+export interface Standing {
+  readonly before: Element | undefined;
+  readonly after: Element | undefined;
+}
+
 /**
  * Which ServicePorts want which element of a shared set: an address or node port may be wanted by several, and the first of
  * them by key gets it, whatever the order in which they came.
@@ -14,22 +20,25 @@ interface Claim {
 export class ElementClaims {
   readonly #sets = new Map<string, Map<string, Claim>>();
 
-  /** The element that stands under this key. */
-  get(set: string, key: string): Element | undefined {
-    return this.#sets.get(set)?.get(key)?.element;
+  add(set: string, element: Element, owner: string): Standing {
+    let ofSet = this.#sets.get(set);
+    if (ofSet === undefined) {
+      ofSet = new Map();
+      this.#sets.set(set, ofSet);
+    }
+    const before = ofSet.get(element.key);
+    const after = insert({ owner, element }, before);
+    ofSet.set(element.key, after);
+    return { before: before?.element, after: after.element };
   }
 
-  add(set: string, element: Element, owner: string): void {
-    const ofSet = this.#sets.get(set) ?? new Map<string, Claim>();
-    this.#sets.set(set, ofSet);
-    ofSet.set(element.key, insert({ owner, element }, ofSet.get(element.key)));
-  }
-
-  remove(set: string, key: string, owner: string): void {
+  remove(set: string, key: string, owner: string): Standing {
     const ofSet = this.#sets.get(set);
-    const rest = without(owner, ofSet?.get(key));
-    if (rest === undefined) ofSet?.delete(key);
-    else ofSet?.set(key, rest);
+    const before = ofSet?.get(key);
+    const after = without(owner, before);
+    if (after === undefined) ofSet?.delete(key);
+    else ofSet?.set(key, after);
+    return { before: before?.element, after: after?.element };
   }
 
   /** Everything that stands in a set, by key. */

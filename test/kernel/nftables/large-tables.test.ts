@@ -42,7 +42,7 @@ function services(count: number): SelectedPort[] {
 }
 
 // Without privileges outside, one transaction may hold some 400 KB: these take several times that.
-describe.each([900, 1500])('a table of %i Services', (count) => {
+describe.each([450, 1500])('a table of %i Services', (count) => {
   const ports = services(count);
   const state = buildProxyState(ports, node);
 
