@@ -55,31 +55,33 @@ function versionOf(operation: WriteOperation, previous: KeyValue | undefined, re
 }
 
 class Version implements KeyValue {
+  readonly key: string;
   readonly createRevision: number;
   readonly modRevision: number;
+  readonly lease: string | undefined;
   decoded: unknown;
-  readonly #operation: WriteOperation;
+  #value: Buffer | undefined;
+  // Until the bytes are made: it may hold much that is of no use afterwards.
+  #operation: WriteOperation | undefined;
 
   constructor(operation: WriteOperation, createRevision: number, modRevision: number) {
-    this.#operation = operation;
+    this.key = operation.key;
     this.createRevision = createRevision;
     this.modRevision = modRevision;
+    this.lease = operation.lease;
     this.decoded = operation.decoded;
-  }
-
-  get key(): string {
-    return this.#operation.key;
+    this.#operation = operation;
   }
 
   get value(): Buffer {
-    return this.#operation.value!;
+    if (this.#operation !== undefined) {
+      this.#value = this.#operation.value;
+      this.#operation = undefined;
+    }
+    return this.#value!;
   }
 
   get isEncoded(): boolean {
-    return this.#operation.isEncoded ?? true;
-  }
-
-  get lease(): string | undefined {
-    return this.#operation.lease;
+    return this.#operation === undefined || (this.#operation.isEncoded ?? true);
   }
 }

@@ -3,6 +3,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import fastify from 'fastify';
 import { ApiStatusError } from '../../kube/status.ts';
+import { ApiMessage } from './api-message.ts';
 import { errorReply, type SendOptions, sendReply } from './send-reply.ts';
 
 const { createServer: createPlainServer } = process.getBuiltinModule('node:http');
@@ -40,8 +41,8 @@ const NO_BODY = Buffer.alloc(0);
 const QUIET: SendOptions = { warnings: [], onError: () => {} };
 
 /**
- * The HTTP shell: fastify reads bodies as bytes, whatever their type, and limits their size; routing is the API's own.
- * Slow senders are cut off by the timeouts of the server.
+ * The HTTP shell: bodies are read as bytes, whatever their type, and limited in size; routing is the API's own. fastify reads those
+ * whose length is not told, and refuses what is too long or malformed. Slow senders are cut off by the timeouts of the server.
  */
 export async function createHttpFront(hooks: ServerHooks): Promise<HttpFront> {
   const app = fastify({ logger: false, bodyLimit: BODY_LIMIT, forceCloseConnections: true, frameworkErrors: badUrl });
@@ -63,24 +64,41 @@ export async function createHttpFront(hooks: ServerHooks): Promise<HttpFront> {
     },
   });
   await app.ready();
-  // Without a body to read there is nothing to do here: reads, which are most requests, go straight through.
-  const listener: RequestListener = (request, response) => {
-    if (isBare(request) || hooks.streams(request)) void hooks.handle(request, response, NO_BODY);
+  // Most requests say all that is to be known of their body, and there is nothing to do here: they go straight through.
+  const listener: RequestListener<typeof ApiMessage> = (request, response) => {
+    if (hooks.streams(request)) void hooks.handle(request, response, NO_BODY);
+    else if (isBare(request)) {
+      request.takeBody(() => {});
+      void hooks.handle(request, response, NO_BODY);
+    } else if (isPlain(request)) request.takeBody((body) => void hooks.handle(request, response, body));
     else app.routing(request, response);
   };
+  const options = { IncomingMessage: ApiMessage };
   return {
     secure: (tls) =>
-      prepared(createSecureServer({ ...tls, requestCert: true, rejectUnauthorized: false }, listener), hooks),
-    plain: () => prepared(createPlainServer(listener), hooks),
+      prepared(
+        createSecureServer({ ...options, ...tls, requestCert: true, rejectUnauthorized: false }, listener),
+        hooks,
+      ),
+    plain: () => prepared(createPlainServer(options, listener), hooks),
     close: () => app.close(),
   };
 }
 
-const BARE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+const BARE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const BODY_METHODS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+(?:; ?charset=[\w-]+)?$/;
 
 function isBare({ method = '', headers }: IncomingMessage): boolean {
   const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
   return BARE_METHODS.has(method) && !hasBody;
+}
+
+// Of a type that is well formed and of a length that is told and allowed.
+function isPlain({ method = '', headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'content-type': type, 'transfer-encoding': coding } = headers;
+  if (!BODY_METHODS.has(method) || coding !== undefined || !(Number(length) <= BODY_LIMIT)) return false;
+  return type === undefined || MEDIA_TYPE.test(type);
 }
 
 function prepared(server: Server, { upgrade }: ServerHooks): Server {

@@ -8,7 +8,7 @@ import { listObjects } from '../machinery/list-objects.ts';
 import type { Machinery } from '../machinery/machinery.ts';
 import { patchObject } from '../machinery/patch-object.ts';
 import type { ServedResource } from '../machinery/served-resource.ts';
-import { storedObject } from '../machinery/stored-object.ts';
+import { releaseUnread, storedObject } from '../machinery/stored-object.ts';
 import { updateObject } from '../machinery/update-object.ts';
 import { type ApiReply, type ApiRequest, valueReply } from './api-request.ts';
 import { parsePatchBody } from './patch-body.ts';
@@ -95,7 +95,11 @@ function writeReply(
   result: WriteResult,
 ): ApiReply {
   const shape = { resource, media: acceptedMedia(request), request, status: result.created ? 201 : 200 };
-  if (result.entry) return entryReply(machinery, shape, result.entry);
+  if (result.entry) {
+    const reply = entryReply(machinery, shape, result.entry);
+    releaseUnread(result.entry);
+    return reply;
+  }
   return rowReply(machinery, shape, { stored: asStored(resource, result.object), served: result.object });
 }
 

@@ -33,6 +33,23 @@ export interface WriteResult {
   readonly created: boolean;
 }
 
+/** What has been stored; as an object only for those who ask for one. */
+export class StoredResult implements WriteResult {
+  readonly entry: KeyValue;
+  readonly created: boolean;
+  readonly #resource: ServedResource;
+
+  constructor(entry: KeyValue, resource: ServedResource, created: boolean) {
+    this.entry = entry;
+    this.created = created;
+    this.#resource = resource;
+  }
+
+  get object(): KubeObject {
+    return servedObject(this.entry, this.#resource);
+  }
+}
+
 /** Creates an object. Rejects with ApiStatusError as the real server does. */
 export async function createObject(machinery: Machinery, request: CreateRequest): Promise<WriteResult> {
   const { resource, context } = request;
@@ -50,7 +67,7 @@ export async function createObject(machinery: Machinery, request: CreateRequest)
     if (context.dryRun) return { entry: undefined, object: asServed(resource, planned.object!), created: true };
     try {
       const entry = await commitWrite(machinery, await withLease(machinery, planned));
-      return { entry, object: servedObject(entry!, resource), created: true };
+      return new StoredResult(entry!, resource, true);
     } catch (error) {
       if (!(error instanceof StoreConflictError) || attempt >= CLAIM_ATTEMPTS) throw error;
       if (error.key === planned.key && !(generated && attempt < NAME_ATTEMPTS)) throw existing(resource, error.current);

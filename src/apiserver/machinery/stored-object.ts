@@ -1,6 +1,7 @@
 import { apiVersionOf, type KubeObject, type ResourceType } from '../../kube/resources.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
+import { keptBytes } from './kept-bytes.ts';
 import type { ServedResource } from './served-resource.ts';
 
 const METADATA = Buffer.from('"metadata":{');
@@ -56,11 +57,16 @@ function passingObject({ decoded, modRevision }: KeyValue): KubeObject {
   return decoded instanceof StoredObject ? decoded.object : withResourceVersion(decoded as KubeObject, modRevision);
 }
 
+/** Lets go of an object that has been written and that nobody has read since: its bytes are enough for most. */
+export function releaseUnread(entry: KeyValue): void {
+  if (entry.isEncoded !== false && !(entry.decoded instanceof StoredObject)) entry.decoded = undefined;
+}
+
 /** Bytes for the store: kind, apiVersion and metadata come first, so that a resourceVersion can be spliced in. */
 export function encodeObject(object: KubeObject, type: ResourceType): Buffer {
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object;
   const { resourceVersion: _version, ...stored } = metadata ?? {};
-  return Buffer.from(JSON.stringify({ kind: type.kind, apiVersion: apiVersionOf(type), metadata: stored, ...rest }));
+  return keptBytes(JSON.stringify({ kind: type.kind, apiVersion: apiVersionOf(type), metadata: stored, ...rest }));
 }
 
 /** Takes bytes behind each other. */

@@ -4,7 +4,14 @@ import { type KeyValue, StoreConflictError } from '../../store/store.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../validation/object-meta.ts';
 import { type ApiObject, sameValue, withMetadata } from './api-object.ts';
 import { commitWrite, type PlannedWrite } from './commit-write.ts';
-import { asServed, asStored, checkObjectNamespace, createObject, type WriteResult } from './create-object.ts';
+import {
+  asServed,
+  asStored,
+  checkObjectNamespace,
+  createObject,
+  StoredResult,
+  type WriteResult,
+} from './create-object.ts';
 import { badRequest, conflict, invalidObject, methodNotSupported, notFound } from './errors.ts';
 import { type Machinery, type RequestContext, strategyContext } from './machinery.ts';
 import { managedChange } from './managed-change.ts';
@@ -44,15 +51,13 @@ export async function updateObject(machinery: Machinery, request: UpdateRequest)
     const live = machinery.store.get(key);
     if (!live) return createMissing(machinery, request);
     const planned = planUpdate(machinery, request, key, live);
-    if (planned === undefined) return { entry: live, object: servedObject(live, resource), created: false };
+    if (planned === undefined) return new StoredResult(live, resource, false);
     if (context.dryRun) return { entry: undefined, object: asServed(resource, planned.answer), created: false };
     try {
       const entry = await commitWrite(machinery, planned.write);
-      return {
-        entry,
-        object: entry ? servedObject(entry, resource) : asServed(resource, planned.answer),
-        created: false,
-      };
+      return entry
+        ? new StoredResult(entry, resource, false)
+        : { entry, object: asServed(resource, planned.answer), created: false };
     } catch (error) {
       // Somebody else wrote in between: decide again on what is there now. A stale resourceVersion ends it with 409.
       if (!(error instanceof StoreConflictError)) throw error;
