@@ -1,3 +1,5 @@
+import type { FlowControl } from '../flowcontrol/flow-control.ts';
+import { printFlowMetrics } from '../flowcontrol/flow-metrics.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** Upper bounds in seconds, as upstream has them, thinned out. */
@@ -17,9 +19,9 @@ interface Series {
 
 /** What /metrics tells beside the requests. */
 export interface MetricsFacts {
-  readonly inFlight: number;
   /** Number of stored objects by `resource.group`. */
   readonly objects: ReadonlyMap<string, number>;
+  readonly flowControl: FlowControl;
 }
 
 /** Counts requests and how long they take, under the names that kube-apiserver uses. */
@@ -43,7 +45,8 @@ export class RequestMetrics {
   }
 
   /** The text of /metrics. */
-  print({ inFlight, objects }: MetricsFacts): string {
+  print({ objects, flowControl }: MetricsFacts): string {
+    const inFlight = flowControl.levels.reduce((sum, { queueSet }) => sum + queueSet.executing, 0);
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     return [
@@ -55,6 +58,7 @@ export class RequestMetrics {
       `apiserver_current_inflight_requests ${inFlight}`,
       ...family('apiserver_storage_objects', 'gauge', 'Number of stored objects split by kind.'),
       ...[...objects].map(([resource, count]) => `apiserver_storage_objects{resource="${resource}"} ${count}`),
+      ...printFlowMetrics(flowControl),
       ...family('process_cpu_seconds_total', 'counter', 'Total user and system CPU time spent in seconds.'),
       `process_cpu_seconds_total ${(user + system) / 1e6}`,
       ...family('process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.'),

@@ -3,6 +3,8 @@ import { jsonWebKeySet } from '../access/json-web-token.ts';
 import { reviewHandlers } from '../access/reviews.ts';
 import { Discovery } from '../discovery/discovery.ts';
 import { createOpenApi } from '../discovery/open-api.ts';
+import { dumpPriorityLevels } from '../flowcontrol/dump-priority-levels.ts';
+import type { FlowControl } from '../flowcontrol/flow-control.ts';
 import { noSuchResource } from '../machinery/errors.ts';
 import type { ServerParts } from '../server-parts.ts';
 import { logHandler } from '../streaming/logs.ts';
@@ -18,7 +20,7 @@ import {
 import { workloadScale } from '../subresources/scale.ts';
 import type { SubresourceHandler, SubresourceHandlers } from '../subresources/subresource-hooks.ts';
 import { tokenHandler } from '../subresources/token.ts';
-import { type ApiReply, type ApiRequest, valueReply } from './api-request.ts';
+import { type ApiReply, type ApiRequest, textReply, valueReply } from './api-request.ts';
 import { type DispatchOptions, dispatchResource, pageNotFound } from './dispatch.ts';
 import { healthReply } from './health.ts';
 import type { PathRequestInfo, RequestInfo } from './request-info.ts';
@@ -29,15 +31,21 @@ export type Routes = (info: RequestInfo, request: ApiRequest) => Promise<ApiRepl
 
 type PathHandler = (info: PathRequestInfo, request: ApiRequest) => ApiReply | undefined;
 
+/** What is told of the server itself. */
+export interface ToldPages {
+  readonly printMetrics: () => string;
+  readonly flowControl: FlowControl;
+}
+
 /** Everything that the server answers. */
-export function createRoutes(parts: ServerParts, printMetrics: () => string): Routes {
+export function createRoutes(parts: ServerParts, told: ToldPages): Routes {
   const { machinery } = parts;
   const dispatch: DispatchOptions = {
     machinery,
     subresources: subresourceHandlers(parts),
     virtual: { ...reviewHandlers(parts), '/v1/bindings': bindingsHandler(machinery) },
   };
-  const paths = pathHandlers(parts, printMetrics);
+  const paths = pathHandlers(parts, told);
   return async (info, request) => {
     if (info.type === 'resource') return dispatchResource(dispatch, info, request);
     if (info.verb !== 'get' && info.verb !== 'head') throw methodNotAllowed();
@@ -83,12 +91,14 @@ function subresourceHandlers({ kubelet, proxy, admitsLoopback, tokens, custom }:
 
 function pathHandlers(
   { machinery, gitVersion, checks, tokens }: ServerParts,
-  printMetrics: () => string,
+  { printMetrics, flowControl }: ToldPages,
 ): readonly PathHandler[] {
   const discovery = new Discovery(machinery, () => '127.0.0.1:6443');
   const openApi = createOpenApi(machinery, discovery);
   const fixed: Readonly<Record<string, () => ApiReply>> = {
     '/metrics': () => metricsReply(printMetrics()),
+    '/debug/api_priority_and_fairness/dump_priority_levels': () =>
+      textReply(200, dumpPriorityLevels(flowControl.levels)),
     '/version': () => valueReply(200, versionInfo(gitVersion)),
     '/.well-known/openid-configuration': () => valueReply(200, issuerConfiguration(tokens.issuer)),
     '/openid/v1/jwks': () => valueReply(200, jsonWebKeySet(tokens.key)),

@@ -32,24 +32,34 @@ function withCause(reason: StatusReason, message: string, cause: unknown): ApiSt
 }
 
 export interface SendOptions {
+  /** Names and values that the answer has beside its own, one behind the other. */
+  readonly headers?: readonly string[] | undefined;
   readonly warnings: readonly string[];
   /** Told of what goes wrong when the status is sent already. */
   readonly onError: (error: unknown) => void;
 }
 
 /** Writes an answer. */
-export function sendReply(response: ServerResponse, reply: ApiReply, { warnings, onError }: SendOptions): void {
+export function sendReply(response: ServerResponse, reply: ApiReply, options: SendOptions): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
-  response.setHeader('cache-control', 'no-cache, private');
-  if (warnings.length > 0) response.setHeader('warning', warnings.map(printWarning));
-  if (reply.type === 'stream') reply.write(response);
-  else if (reply.type === 'body') sendBody(response, reply, onError);
-  else if (reply.type === 'chunks') sendChunks(response, reply, onError);
+  const { headers = [], warnings, onError } = options;
+  const common = [...headers, 'cache-control', 'no-cache, private'];
+  for (const warning of warnings) common.push('warning', printWarning(warning));
+  if (reply.type === 'body') {
+    sendBody(response, reply, common, onError);
+    return;
+  }
   // Only a connection that asked for it is upgraded, and that does not come this way.
-  else sendBody(response, errorReply(new ApiStatusError('BadRequest', 'Upgrade request required')), onError);
+  if (reply.type === 'upgrade') {
+    sendBody(response, errorReply(new ApiStatusError('BadRequest', 'Upgrade request required')), common, onError);
+    return;
+  }
+  for (let i = 0; i < common.length; i += 2) response.appendHeader(common[i]!, common[i + 1]!);
+  if (reply.type === 'stream') reply.write(response);
+  else sendChunks(response, reply, onError);
 }
 
 type OnError = SendOptions['onError'];
@@ -60,12 +70,14 @@ function sendChunks(response: ServerResponse, { chunks, length }: ChunkedReply, 
   writeChunks(response, chunks, onError);
 }
 
-function sendBody(response: ServerResponse, { status, headers, parts }: BodyReply, onError: OnError): void {
-  for (const name in headers) response.setHeader(name, headers[name]!);
+// All headers in one list: to set them one by one costs as much as sending them.
+function sendBody(response: ServerResponse, reply: BodyReply, all: string[], onError: OnError): void {
+  const { status, headers, parts } = reply;
+  for (const name in headers) all.push(name, headers[name]!);
   let length = 0;
   for (const part of parts) length += part.length;
-  if (status !== 304) response.setHeader('content-length', length);
-  response.writeHead(status);
+  if (status !== 304) all.push('content-length', String(length));
+  response.writeHead(status, all);
   if (length <= SLICE) response.end(parts.length === 1 ? parts[0] : Buffer.concat(parts as Buffer[], length));
   else writeChunks(response, slices(parts), onError);
 }
