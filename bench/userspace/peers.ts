@@ -150,6 +150,15 @@ export function processorSeconds(pid: number | undefined): number {
 
 /** Resident memory of a process, in bytes. */
 export function residentBytes(pid: number): number {
-  const [, kilobytes = '0'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) * 1024;
+  return memoryOf(pid, 'VmRSS');
+}
+
+/** Of these the pages of program files, which all processes with the same program share. */
+export function sharedBytes(pid: number): number {
+  return memoryOf(pid, 'RssFile');
+}
+
+function memoryOf(pid: number, field: string): number {
+  const line = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(line?.[1] ?? 0) * 1024;
 }
