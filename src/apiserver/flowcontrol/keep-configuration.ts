@@ -72,7 +72,13 @@ function levelOf({ spec }: Configured): string | undefined {
 export function keepFlowControl(machinery: Machinery, onError: (error: unknown) => void): Disposable {
   let upkeep: Disposable | undefined;
   let isToldSoon = false;
-  const run = (work: (machinery: Machinery) => Promise<void>): void => void work(machinery).catch(onError);
+  let isClosed = false;
+  const run = (work: (machinery: Machinery) => Promise<void>): void => {
+    work(machinery).catch((error) => {
+      // Of what was under way nobody expects more.
+      if (!isClosed) onError(error);
+    });
+  };
   const onChange = (): void => {
     upkeep ??= machinery.clock.schedule(UPKEEP_MS, () => {
       upkeep = undefined;
@@ -89,6 +95,7 @@ export function keepFlowControl(machinery: Machinery, onError: (error: unknown) 
   run(revise);
   return {
     [Symbol.dispose]: () => {
+      isClosed = true;
       following[Symbol.dispose]();
       upkeep?.[Symbol.dispose]();
     },
