@@ -1,6 +1,5 @@
 import type { RbacAuthorizer } from './access/rbac-authorizer.ts';
 import type { ApiServerOptions } from './api-server-options.ts';
-import { admitEndpoints } from './kinds/admit-endpoints.ts';
 import { buildResources } from './kinds/build-resources.ts';
 import { kindRows } from './kinds/kind-table.ts';
 import { LeasePool } from './machinery/lease-pool.ts';
@@ -21,8 +20,7 @@ export function createMachinery(
   authorizer: () => RbacAuthorizer,
 ): Machinery {
   const registry = new ResourceRegistry();
-  const rows = kindRows({ allocator, store, authorizer });
-  registry.add(buildResources(schemas, admitsLoopback === undefined ? rows : admitEndpoints(rows, admitsLoopback)));
+  registry.add(buildResources(schemas, kindRows({ allocator, store, admitsLoopback, authorizer })));
   return {
     store,
     registry,

@@ -14,6 +14,7 @@ import { podColumns } from '../tables/pod-columns.ts';
 import type { TableColumns } from '../tables/table-columns.ts';
 import * as workload from '../tables/workload-columns.ts';
 import { validateBinding, validateRole } from '../validation/access.ts';
+import type { AdmitsLoopback } from '../validation/addresses.ts';
 import * as small from '../validation/small-kinds.ts';
 import { eventConversion, horizontalPodAutoscalerConversion } from './conversions.ts';
 import * as coreObjects from './core-objects.ts';
@@ -39,6 +40,7 @@ export interface KindRow {
 export interface KindOptions {
   readonly allocator: ServiceAllocator;
   readonly store: Store;
+  readonly admitsLoopback?: AdmitsLoopback | undefined;
   /** Asked when a role or binding is written. */
   readonly authorizer: () => RbacAuthorizer;
 }
@@ -47,20 +49,25 @@ const all = ['all'] as const;
 const extensions = ['api-extensions'] as const;
 
 /** Kinds by `group/resource`, or by `group/version/resource` where versions differ. A kind without a row is served plainly. */
-export function kindRows({ allocator, store, authorizer }: KindOptions): Readonly<Record<string, KindRow>> {
+export function kindRows({
+  allocator,
+  store,
+  admitsLoopback,
+  authorizer,
+}: KindOptions): Readonly<Record<string, KindRow>> {
   return {
-    ...coreRows(serviceStrategy(allocator, store)),
+    ...coreRows(serviceStrategy(allocator, store, admitsLoopback), admitsLoopback),
     ...workloadRows,
-    ...networkRows,
+    ...networkRows(admitsLoopback),
     ...accessRows,
     ...roleRows(authorizer),
     ...otherRows,
   };
 }
 
-const coreRows = (services: Strategy): Readonly<Record<string, KindRow>> => ({
+const coreRows = (services: Strategy, admits: AdmitsLoopback | undefined): Readonly<Record<string, KindRow>> => ({
   '/configmaps': { shortNames: ['cm'], strategy: coreObjects.configMapStrategy, columns: core.configMapColumns },
-  '/endpoints': { shortNames: ['ep'], strategy: other.endpointsStrategy, columns: network.endpointsColumns },
+  '/endpoints': { shortNames: ['ep'], strategy: other.endpointsStrategy(admits), columns: network.endpointsColumns },
   '/events': { shortNames: ['ev'], strategy: coreObjects.eventStrategy, columns: core.eventColumns },
   '/limitranges': {
     shortNames: ['limits'],
@@ -169,8 +176,11 @@ const workloadRows: Readonly<Record<string, KindRow>> = {
   },
 };
 
-const networkRows: Readonly<Record<string, KindRow>> = {
-  'discovery.k8s.io/endpointslices': { strategy: other.endpointSliceStrategy, columns: network.endpointSliceColumns },
+const networkRows = (admits: AdmitsLoopback | undefined): Readonly<Record<string, KindRow>> => ({
+  'discovery.k8s.io/endpointslices': {
+    strategy: other.endpointSliceStrategy(admits),
+    columns: network.endpointSliceColumns,
+  },
   'networking.k8s.io/ingressclasses': { strategy: other.ingressClassStrategy, columns: network.ingressClassColumns },
   'networking.k8s.io/ingresses': {
     shortNames: ['ing'],
@@ -191,7 +201,7 @@ const networkRows: Readonly<Record<string, KindRow>> = {
     strategy: validated(coreObjects.plainStatusStrategy, small.validateServiceCIDR),
     columns: network.serviceCIDRColumns,
   },
-};
+});
 
 const roleRows = (authorizer: () => RbacAuthorizer): Readonly<Record<string, KindRow>> => {
   const role = (type: ResourceType): KindRow => ({

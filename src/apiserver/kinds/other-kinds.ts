@@ -10,6 +10,7 @@ import type {
 } from '../../kube/generated/types.ts';
 import { sameValue, withFields, withMetadata } from '../machinery/api-object.ts';
 import type { Strategy } from '../machinery/strategy.ts';
+import type { AdmitsLoopback } from '../validation/addresses.ts';
 import { validateEndpointSlice } from '../validation/endpoint-slice.ts';
 import { validateEndpoints } from '../validation/endpoints.ts';
 import {
@@ -30,20 +31,21 @@ import {
 } from './define-strategy.ts';
 
 /** EndpointSlices: labels count for the generation, as their consumers select by them. */
-export const endpointSliceStrategy: Strategy = defineStrategy<EndpointSlice>({
-  generation: true,
-  validate: (slice) => validateEndpointSlice(slice, undefined),
-  update: {
-    prepare: (slice, live) => {
-      const content = (object: EndpointSlice): unknown => ({
-        ...object,
-        metadata: { labels: object.metadata?.labels ?? {} },
-      });
-      return raiseGeneration(slice, live, !sameValue(content(slice), content(live)));
+export const endpointSliceStrategy = (admits: AdmitsLoopback | undefined): Strategy =>
+  defineStrategy<EndpointSlice>({
+    generation: true,
+    validate: (slice) => validateEndpointSlice(slice, undefined, admits),
+    update: {
+      prepare: (slice, live) => {
+        const content = (object: EndpointSlice): unknown => ({
+          ...object,
+          metadata: { labels: object.metadata?.labels ?? {} },
+        });
+        return raiseGeneration(slice, live, !sameValue(content(slice), content(live)));
+      },
+      validate: (slice, live) => validateEndpointSlice(slice, live, admits),
     },
-    validate: (slice, live) => validateEndpointSlice(slice, live),
-  },
-});
+  });
 
 /** Ingresses. */
 export const ingressStrategy: Strategy = defineStrategy<Ingress>({
@@ -62,11 +64,15 @@ export const ingressClassStrategy: Strategy = defineStrategy<IngressClass>({
 });
 
 /** Endpoints. */
-export const endpointsStrategy: Strategy = defineStrategy<Endpoints>({
-  createOnUpdate: true,
-  validate: (endpoints) => validateEndpoints(endpoints),
-  update: { prepare: (endpoints) => endpoints, validate: (endpoints, live) => validateEndpoints(endpoints, live) },
-});
+export const endpointsStrategy = (admits: AdmitsLoopback | undefined): Strategy =>
+  defineStrategy<Endpoints>({
+    createOnUpdate: true,
+    validate: (endpoints) => validateEndpoints(endpoints, undefined, admits),
+    update: {
+      prepare: (endpoints) => endpoints,
+      validate: (endpoints, live) => validateEndpoints(endpoints, live, admits),
+    },
+  });
 
 /** NetworkPolicies. */
 export const networkPolicyStrategy: Strategy = defineStrategy<NetworkPolicy>({

@@ -5,6 +5,7 @@ import { resources } from '../../kube/resources.ts';
 import { ApiStatusError } from '../../kube/status.ts';
 import { badRequest, notFound } from '../machinery/errors.ts';
 import type { ObjectReader } from '../machinery/strategy.ts';
+import type { AdmitsLoopback } from '../validation/addresses.ts';
 
 /** Where a request goes: an address of the cluster's network, or the kubelet of a node. */
 export type ProxyTarget =
@@ -25,8 +26,6 @@ export interface TargetQuery {
   /** Addresses of 127.0.0.0/8 that are the cluster's all the same. */
   readonly admitsLoopback?: AdmitsLoopback | undefined;
 }
-
-type AdmitsLoopback = (address: string) => boolean;
 
 const KUBELET_PORT = '10250';
 const SINGULAR: Readonly<Record<string, string>> = { pods: 'pod', services: 'service', nodes: 'node' };

@@ -28,8 +28,11 @@ export function validateCanonicalAddress(value: string, path: string): FieldCaus
   return [invalid(path, value, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
-/** An address at which an endpoint can be: not unspecified, loopback or link-local. */
-export function validateEndpointAddress(value: string, path: string): FieldCause[] {
+/** Loopback addresses that are endpoints all the same: some clusters have no others. */
+export type AdmitsLoopback = (address: string) => boolean;
+
+/** An address at which an endpoint can be: not unspecified, loopback (but for what is admitted) or link-local. */
+export function validateEndpointAddress(value: string, path: string, admits: AdmitsLoopback | undefined): FieldCause[] {
   const address = parseSloppy(value);
   if (!address) return [invalid(path, value, 'must be a valid IP address')];
   const number = mapped(address) ? address.value & 0xffffffffn : address.value;
@@ -37,7 +40,7 @@ export function validateEndpointAddress(value: string, path: string): FieldCause
   const among = (first: bigint, bits: bigint): boolean => number >> ((v4 ? 32n : 128n) - bits) === first;
   const causes: FieldCause[] = [];
   if (number === 0n) causes.push(invalid(path, value, `may not be unspecified (${value})`));
-  if (v4 ? among(127n, 8n) : number === 1n) {
+  if ((v4 ? among(127n, 8n) : number === 1n) && !admits?.(value)) {
     causes.push(invalid(path, value, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'));
   }
   if (v4 ? among(0xa9fen, 16n) : among(0xfe80n >> 6n, 10n)) {

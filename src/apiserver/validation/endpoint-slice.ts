@@ -2,7 +2,12 @@ import { familyOf } from '../../ipam/address.ts';
 import type { Endpoint, EndpointHints, EndpointSlice, EndpointSlicePort } from '../../kube/generated/types.ts';
 import { sameValue } from '../machinery/api-object.ts';
 import type { FieldCause } from '../schema/contract.ts';
-import { validateAddress, validateCanonicalAddress, validateEndpointAddress } from './addresses.ts';
+import {
+  type AdmitsLoopback,
+  validateAddress,
+  validateCanonicalAddress,
+  validateEndpointAddress,
+} from './addresses.ts';
 import { duplicate, invalid, invalidEach, notSupported, required, tooMany } from './field-errors.ts';
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from './names.ts';
 import { validateLabels } from './object-meta.ts';
@@ -12,9 +17,13 @@ const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const;
 const MAX = { topology: 16, addresses: 100, ports: 20_000, endpoints: 1000, hints: 8 } as const;
 
 /** What is wrong with an EndpointSlice. */
-export function validateEndpointSlice(slice: EndpointSlice, live: EndpointSlice | undefined): FieldCause[] {
+export function validateEndpointSlice(
+  slice: EndpointSlice,
+  live: EndpointSlice | undefined,
+  admits: AdmitsLoopback | undefined,
+): FieldCause[] {
   const causes = [...validateAddressType(slice.addressType), ...validatePorts(slice.ports ?? [])];
-  const endpoints = validateEndpoints(slice.endpoints ?? [], slice.addressType);
+  const endpoints = validateEndpoints(slice.endpoints ?? [], { type: slice.addressType, admits });
   // What an older server accepted may stay as it is.
   const unchanged = live !== undefined && endpoints.length > 0 && sameValue(live.endpoints, slice.endpoints);
   if (!unchanged) causes.push(...endpoints);
@@ -47,19 +56,25 @@ function validatePorts(ports: readonly EndpointSlicePort[]): FieldCause[] {
   });
 }
 
-function validateEndpoints(endpoints: readonly Endpoint[], type: string): FieldCause[] {
-  if (endpoints.length > MAX.endpoints) return [tooMany('endpoints', endpoints.length, MAX.endpoints)];
-  return endpoints.flatMap((endpoint, i) => validateEndpoint(endpoint, type, `endpoints[${i}]`));
+/** How the addresses of a slice are judged. */
+interface AddressRules {
+  readonly type: string;
+  readonly admits: AdmitsLoopback | undefined;
 }
 
-function validateEndpoint(endpoint: Endpoint, type: string, path: string): FieldCause[] {
+function validateEndpoints(endpoints: readonly Endpoint[], rules: AddressRules): FieldCause[] {
+  if (endpoints.length > MAX.endpoints) return [tooMany('endpoints', endpoints.length, MAX.endpoints)];
+  return endpoints.flatMap((endpoint, i) => validateEndpoint(endpoint, rules, `endpoints[${i}]`));
+}
+
+function validateEndpoint(endpoint: Endpoint, rules: AddressRules, path: string): FieldCause[] {
   const { addresses = [], nodeName, deprecatedTopology: topology, hostname, hints } = endpoint;
   const at = `${path}.addresses`;
   const causes: FieldCause[] = [];
   if (addresses.length === 0) causes.push(required(at, 'must contain at least 1 address'));
   else if (addresses.length > MAX.addresses) causes.push(tooMany(at, addresses.length, MAX.addresses));
   addresses.forEach((address, i) => {
-    causes.push(...validateByType(address, type, at, i));
+    causes.push(...validateByType(address, rules, { at, path: `${at}[${i}]` }));
   });
   if (nodeName !== undefined) causes.push(...invalidEach(`${path}.nodeName`, nodeName, dns1123Subdomain(nodeName)));
   const count = Object.keys(topology ?? {}).length;
@@ -69,14 +84,17 @@ function validateEndpoint(endpoint: Endpoint, type: string, path: string): Field
   return hints === undefined ? causes : [...causes, ...validateHints(hints, `${path}.hints`)];
 }
 
-function validateByType(address: string, type: string, path: string, index: number): FieldCause[] {
-  const at = `${path}[${index}]`;
-  if (type === 'FQDN') return validateDomainName(address, at);
+function validateByType(
+  address: string,
+  { type, admits }: AddressRules,
+  { at, path }: { readonly at: string; readonly path: string },
+): FieldCause[] {
+  if (type === 'FQDN') return validateDomainName(address, path);
   if (type !== 'IPv4' && type !== 'IPv6') return [];
-  const causes = type === 'IPv4' ? validateAddress(address, at) : validateCanonicalAddress(address, at);
+  const causes = type === 'IPv4' ? validateAddress(address, path) : validateCanonicalAddress(address, path);
   if (causes.length > 0) return causes;
-  if (familyOf(address) !== type) causes.push(invalid(path, address, `must be an ${type} address`));
-  return [...causes, ...validateEndpointAddress(address, at)];
+  if (familyOf(address) !== type) causes.push(invalid(at, address, `must be an ${type} address`));
+  return [...causes, ...validateEndpointAddress(address, path, admits)];
 }
 
 function validateDomainName(name: string, path: string): FieldCause[] {

@@ -1,38 +1,47 @@
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints } from '../../kube/generated/types.ts';
 import { sameValue } from '../machinery/api-object.ts';
 import type { FieldCause } from '../schema/contract.ts';
-import { validateAddress, validateEndpointAddress } from './addresses.ts';
+import { type AdmitsLoopback, validateAddress, validateEndpointAddress } from './addresses.ts';
 import { invalidEach, notSupported, required } from './field-errors.ts';
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from './names.ts';
 
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const;
 
 /** What is wrong with Endpoints; subsets that an update leaves alone are not looked at again. */
-export function validateEndpoints(endpoints: Endpoints, live?: Endpoints): FieldCause[] {
-  const causes = (endpoints.subsets ?? []).flatMap((subset, i) => validateSubset(subset, `subsets[${i}]`));
+export function validateEndpoints(
+  endpoints: Endpoints,
+  live: Endpoints | undefined,
+  admits: AdmitsLoopback | undefined,
+): FieldCause[] {
+  const causes = (endpoints.subsets ?? []).flatMap((subset, i) => validateSubset(subset, `subsets[${i}]`, admits));
   return causes.length > 0 && live && sameValue(live.subsets, endpoints.subsets) ? [] : causes;
 }
 
 function validateSubset(
   { addresses = [], notReadyAddresses = [], ports = [] }: EndpointSubset,
   path: string,
+  admits: AdmitsLoopback | undefined,
 ): FieldCause[] {
   const causes: FieldCause[] = [];
   if (addresses.length + notReadyAddresses.length === 0) {
     causes.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
   }
   const of = (list: readonly EndpointAddress[], name: string): FieldCause[] =>
-    list.flatMap((address, i) => validateAddressEntry(address, `${path}.${name}[${i}]`));
+    list.flatMap((address, i) => validateAddressEntry(address, `${path}.${name}[${i}]`, admits));
   causes.push(...of(addresses, 'addresses'), ...of(notReadyAddresses, 'notReadyAddresses'));
   return [...causes, ...ports.flatMap((port, i) => validatePort(port, ports.length > 1, `${path}.ports[${i}]`))];
 }
 
-function validateAddressEntry({ ip, hostname, nodeName }: EndpointAddress, path: string): FieldCause[] {
+function validateAddressEntry(
+  { ip, hostname, nodeName }: EndpointAddress,
+  path: string,
+  admits: AdmitsLoopback | undefined,
+): FieldCause[] {
   return [
     ...validateAddress(ip, `${path}.ip`),
     ...(hostname ? invalidEach(`${path}.hostname`, hostname, dns1123Label(hostname)) : []),
     ...(nodeName === undefined ? [] : invalidEach(`${path}.nodeName`, nodeName, dns1123Subdomain(nodeName))),
-    ...validateEndpointAddress(ip, `${path}.ip`),
+    ...validateEndpointAddress(ip, `${path}.ip`, admits),
   ];
 }
 

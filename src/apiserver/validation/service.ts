@@ -1,7 +1,13 @@
 import { familyOf } from '../../ipam/address.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../kube/generated/types.ts';
 import type { FieldCause } from '../schema/contract.ts';
-import { addressWarnings, validateAddress, validateBlock, validateEndpointAddress } from './addresses.ts';
+import {
+  type AdmitsLoopback,
+  addressWarnings,
+  validateAddress,
+  validateBlock,
+  validateEndpointAddress,
+} from './addresses.ts';
 import { duplicate, forbidden, invalid, invalidEach, keyPath, notSupported, required } from './field-errors.ts';
 import { validateHostname } from './ingress.ts';
 import { dns1123Label, dns1123Subdomain, portName, portNumber, qualifiedName } from './names.ts';
@@ -21,7 +27,11 @@ const MAX_AFFINITY_SECONDS = 86_400;
 const isHeadless = (spec: ServiceSpec): boolean => spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
 
 /** What is wrong with a Service; values that stood in the live version are not looked at again where upstream spares them. */
-export function validateService(service: Service, live?: Service): FieldCause[] {
+export function validateService(
+  service: Service,
+  live: Service | undefined,
+  admits: AdmitsLoopback | undefined,
+): FieldCause[] {
   const { metadata, spec = {} } = service;
   const annotations = metadata?.annotations ?? {};
   const causes: FieldCause[] = [];
@@ -37,7 +47,7 @@ export function validateService(service: Service, live?: Service): FieldCause[] 
     ...validateLabels(spec.selector, 'spec.selector'),
     ...validateAffinity(spec),
     ...validateClusterIPs(spec, live?.spec),
-    ...validateExternalIPs(spec, live?.spec),
+    ...validateExternalIPs(spec, live?.spec, admits),
     ...validateType(spec),
     ...validateSourceRanges(spec, annotations, live),
     ...validateBalancerFields(spec, live?.spec),
@@ -199,10 +209,14 @@ function validateClusterIPList(spec: ServiceSpec, live: ServiceSpec | undefined)
   });
 }
 
-function validateExternalIPs({ externalIPs = [] }: ServiceSpec, live: ServiceSpec | undefined): FieldCause[] {
+function validateExternalIPs(
+  { externalIPs = [] }: ServiceSpec,
+  live: ServiceSpec | undefined,
+  admits: AdmitsLoopback | undefined,
+): FieldCause[] {
   return externalIPs.flatMap((ip, i) => {
     const causes = validateAddress(ip, `spec.externalIPs[${i}]`, live?.externalIPs);
-    return causes.length > 0 ? causes : validateEndpointAddress(ip, `spec.externalIPs[${i}]`);
+    return causes.length > 0 ? causes : validateEndpointAddress(ip, `spec.externalIPs[${i}]`, admits);
   });
 }
 
