@@ -20,8 +20,8 @@ export function claimName(name: string): number | undefined {
   }
 }
 
-// A sockaddr_un whose path begins with a zero byte is a name that no file system has.
-function abstractAddress(name: string): Buffer {
+/** A `sockaddr_un` whose path begins with a zero byte: a name that no file system has. */
+export function abstractAddress(name: string): Buffer {
   const family = Buffer.alloc(2);
   family.writeUInt16LE(AF_UNIX);
   return Buffer.concat([family, Buffer.from(`\0${name}`)]);

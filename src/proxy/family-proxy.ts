@@ -76,6 +76,18 @@ export class FamilyProxy implements AsyncDisposable {
     if (this.#started) this.#runner.request();
   }
 
+  /** Leaves the rules as they are until `resume`; resolves when no sync runs. */
+  async pause(): Promise<void> {
+    this.#runner.suspend();
+    await this.#runner.idle();
+  }
+
+  /** Goes on, by writing everything anew. */
+  resume(): void {
+    this.#needsFull = true;
+    this.#runner.resume();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#monitor?.[Symbol.dispose]();

@@ -62,6 +62,10 @@ export interface Proxy extends AsyncDisposable {
   metrics(): string;
   /** Writes all rules anew. */
   resync(): void;
+  /** Leaves the rules to another process until `resume`; resolves when none is being written. Its servers answer as before. */
+  pause(): Promise<void>;
+  /** Goes on, by writing all rules anew. */
+  resume(): void;
 }
 
 /** Starts the proxy of one node. Rejects when a runner is missing, a port is taken or a kernel parameter is refused. */
@@ -121,6 +125,14 @@ class ProxyServer implements Proxy {
 
   resync(): void {
     for (const proxy of this.#proxies) proxy.request({ full: true });
+  }
+
+  async pause(): Promise<void> {
+    await Promise.all(this.#proxies.map((proxy) => proxy.pause()));
+  }
+
+  resume(): void {
+    for (const proxy of this.#proxies) proxy.resume();
   }
 
   async start(): Promise<void> {

@@ -19,7 +19,14 @@ export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_SNDBUF = 7;
 export const SO_REUSEPORT = 15;
+export const SO_PEERCRED = 17;
+export const SO_RCVTIMEO = 20;
+export const SO_SNDTIMEO = 21;
 export const SO_MARK = 36;
+
+export const SCM_RIGHTS = 1;
+export const MSG_NOSIGNAL = 0x4000;
+export const MSG_CMSG_CLOEXEC = 0x40000000;
 
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;

@@ -10,7 +10,10 @@ export interface Libc {
   listen(fd: number, backlog: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
   send(fd: number, data: Uint8Array, length: number, flags: number): number;
+  sendmsg(fd: number, message: Uint8Array, flags: number): number;
+  recvmsg(fd: number, message: Uint8Array, flags: number): number;
   sendto(
     fd: number,
     data: Uint8Array,
@@ -53,6 +56,8 @@ export interface Libc {
   errno(): number;
   /** Puts 32-bit numbers at an address that stays valid for ever, for structures that hold pointers. */
   place(numbers: readonly number[]): bigint;
+  /** Memory that is never freed: its address, and the bytes as JavaScript sees them. */
+  allocate(bytes: number): { readonly address: bigint; readonly buffer: ArrayBuffer };
 }
 
 const declarations = [
@@ -64,6 +69,9 @@ const declarations = [
   'int listen(int fd, int backlog)',
   'int getsockname(int fd, void *address, void *length)',
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
+  'int getsockopt(int fd, int level, int option, void *value, void *length)',
+  'long sendmsg(int fd, const void *message, int flags)',
+  'long recvmsg(int fd, void *message, int flags)',
   'long send(int fd, const void *data, size_t length, int flags)',
   'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
   'long recv(int fd, void *data, size_t length, int flags)',
@@ -133,7 +141,11 @@ function load(): Libc {
     koffi.encode(memory, koffi.array('uint32_t', numbers.length), numbers);
     return BigInt(koffi.address(memory));
   };
-  const functions: Record<string, unknown> = { errno: () => koffi.errno(), place };
+  const allocate = (bytes: number) => {
+    const address = koffi.alloc('uint8_t', bytes) as bigint;
+    return { address, buffer: koffi.view(address, bytes) };
+  };
+  const functions: Record<string, unknown> = { errno: () => koffi.errno(), place, allocate };
   for (const declaration of declarations) {
     const name = /(\w+)\(/.exec(declaration)?.[1];
     if (name !== undefined) functions[name] = library.func(declaration);

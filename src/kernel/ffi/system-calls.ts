@@ -8,7 +8,7 @@ export interface CallContext {
   readonly netns?: string | undefined;
 }
 
-type Call = Exclude<keyof Libc, 'errno'>;
+type Call = Exclude<keyof Libc, 'errno' | 'place' | 'allocate'>;
 
 /**
  * Calls a C function of the kernel's and returns its non-negative result; repeats it when a signal interrupted it.

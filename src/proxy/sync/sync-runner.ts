@@ -37,6 +37,7 @@ export class SyncRunner implements Disposable {
   #running: Promise<void> | undefined;
   #timer: { readonly at: number; readonly handle: Disposable } | undefined;
   #closed = false;
+  #suspended = false;
 
   constructor(options: SyncRunnerOptions) {
     this.#options = options;
@@ -49,6 +50,17 @@ export class SyncRunner implements Disposable {
     this.#wanted = true;
     this.#askedAt = this.#options.clock.now();
     if (this.#running === undefined) this.#wakeAt(this.#earliest());
+  }
+
+  /** Begins no sync until `resume`. */
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  /** Goes on; what was asked for meanwhile is done. */
+  resume(): void {
+    this.#suspended = false;
+    this.request();
   }
 
   /** Resolves when no sync runs. */
@@ -70,7 +82,7 @@ export class SyncRunner implements Disposable {
 
   #start(): void {
     this.#timer = undefined;
-    if (this.#closed || this.#running !== undefined) return;
+    if (this.#closed || this.#suspended || this.#running !== undefined) return;
     // Another request may have come since the timer was set.
     if (this.#wanted && this.#quietAt() > this.#options.clock.now()) {
       this.#wakeAt(this.#quietAt());

@@ -82,6 +82,19 @@ export class Balancer {
     return undefined;
   }
 
+  /** The clients with session affinity, the endpoint of each and for how many milliseconds more. */
+  *clients(now: number): Iterable<readonly [client: ClientKey, endpoint: string, forMs: number]> {
+    for (const [client, { address, present }, expiresAt] of this.#affinity.entries(now))
+      if (present) yield [client, address, expiresAt - now];
+  }
+
+  /** Knows a client that another balancer knew; one whose endpoint is not there any more is forgotten. */
+  restore([client, endpoint, forMs]: readonly [ClientKey, string, number], now: number): void {
+    const candidate = this.#candidates.find(({ address }) => address === endpoint);
+    if (candidate === undefined || this.#affinityMs === 0) return;
+    this.#affinity.remember(client, candidate, { now, expiresAt: now + Math.min(forMs, this.#affinityMs) });
+  }
+
   #remember(client: ClientKey, candidate: Candidate, now: number): void {
     this.#affinity.remember(client, candidate, { now, expiresAt: now + this.#affinityMs });
   }

@@ -47,6 +47,11 @@ export class ClientAffinity<T> {
     this.#clients.delete(client);
   }
 
+  /** Every client that has not been away too long, with where it goes and until when. */
+  *entries(now: number): Iterable<readonly [ClientKey, T, expiresAt: number]> {
+    for (const [client, { target, expiresAt }] of this.#clients) if (expiresAt > now) yield [client, target, expiresAt];
+  }
+
   /** Forgets all. */
   clear(): void {
     this.#clients.clear();

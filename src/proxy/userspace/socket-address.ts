@@ -60,6 +60,16 @@ export function unpackSocketAddress(packed: PackedAddress): ListenAddress {
   return { host: printAddress('ipv6', BigInt(`0x${bytes.toString('hex', 2)}`)), port: bytes.readUInt16BE(0) };
 }
 
+/** A client whatever its port, as text. */
+export function unpackClient(client: PackedAddress): string {
+  return unpackSocketAddress(typeof client === 'number' ? client * 65_536 : `\0\0${client}`).host;
+}
+
+/** What `unpackClient` was given. */
+export function packClient(address: string): PackedAddress {
+  return withoutPort(packSocketAddress(encodeSocketAddress({ host: address, port: 0 })));
+}
+
 /** The same client whatever its port. */
 export function withoutPort(packed: PackedAddress): PackedAddress {
   return typeof packed === 'number' ? Math.floor(packed / 65_536) : packed.slice(2);

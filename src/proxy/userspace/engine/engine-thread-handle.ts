@@ -4,13 +4,13 @@ import type { Connection, TransportLimits } from '../transport.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK } from './constants.ts';
 import { createDescriptorTable, type DescriptorTable } from './descriptors.ts';
 import { check } from './engine-error.ts';
-import type { EngineMessage, EngineReport, EngineStart } from './messages.ts';
+import type { EngineAnswer, EngineMessage, EngineReport, EngineStart, SocketClients } from './messages.ts';
 import type { System } from './system.ts';
 
 export interface EngineThreadOptions {
   readonly limits: TransportLimits;
   readonly isLocal: boolean;
-  readonly onReport: (report: Exclude<EngineReport, { kind: 'connections' }>) => void;
+  readonly onReport: (report: Exclude<EngineReport, EngineAnswer>) => void;
   /** Told when the thread ended by a fault. */
   readonly onDied: (error: unknown) => void;
 }
@@ -25,7 +25,7 @@ export class EngineThread {
   readonly #port: MessagePort;
   readonly #descriptors: DescriptorTable = createDescriptorTable();
   readonly #ended = Promise.withResolvers<void>();
-  readonly #requests = new Map<number, (connections: readonly Connection[]) => void>();
+  readonly #requests = new Map<number, (answer: EngineAnswer | undefined) => void>();
   readonly #options: EngineThreadOptions;
   #request = 0;
   #isRunning = true;
@@ -66,13 +66,15 @@ export class EngineThread {
   }
 
   /** The connections that it carries; none once it is over. */
-  list(): Promise<readonly Connection[]> {
-    if (!this.#isRunning) return Promise.resolve([]);
-    const request = ++this.#request;
-    return new Promise((resolve) => {
-      this.#requests.set(request, resolve);
-      this.send({ kind: 'list', request });
-    });
+  async list(): Promise<readonly Connection[]> {
+    const answer = await this.#ask('list');
+    return answer?.kind === 'connections' ? answer.connections : [];
+  }
+
+  /** Lets it accept and receive nothing for a while; resolves with what it knows of clients when it does not any more. */
+  async pause(): Promise<readonly SocketClients[]> {
+    const answer = await this.#ask('pause');
+    return answer?.kind === 'paused' ? answer.clients : [];
   }
 
   /** Closes what the thread left open when it died, except for these descriptors. */
@@ -83,12 +85,21 @@ export class EngineThread {
     }
   }
 
+  #ask(kind: 'list' | 'pause'): Promise<EngineAnswer | undefined> {
+    if (!this.#isRunning) return Promise.resolve(undefined);
+    const request = ++this.#request;
+    return new Promise((resolve) => {
+      this.#requests.set(request, resolve);
+      this.send({ kind, request });
+    });
+  }
+
   #report(report: EngineReport): void {
-    if (report.kind !== 'connections') {
+    if (!('request' in report)) {
       this.#options.onReport(report);
       return;
     }
-    this.#requests.get(report.request)?.(report.connections);
+    this.#requests.get(report.request)?.(report);
     this.#requests.delete(report.request);
   }
 
@@ -97,7 +108,7 @@ export class EngineThread {
     this.#isRunning = false;
     this.#port.close();
     closeSync(this.#wake);
-    for (const resolve of this.#requests.values()) resolve([]);
+    for (const resolve of this.#requests.values()) resolve(undefined);
     this.#requests.clear();
     if (error !== undefined) this.#options.onDied(error);
     this.#ended.resolve();

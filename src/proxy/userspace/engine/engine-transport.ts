@@ -3,9 +3,10 @@ import type { Family } from '../../../netfilter/runner.ts';
 import { createTurn } from '../balancer.ts';
 import { addCounters, type Counters, createCounters } from '../counters.ts';
 import type { ListenAddress, Listener, ListenerPolicy } from '../listener.ts';
-import type { Connection, ListenerCounters, NodeSockets, Transport, TransportLimits } from '../transport.ts';
+import type { MovableTransport, MovedClients, MovedListener } from '../movable-transport.ts';
+import type { Connection, ListenerCounters, NodeSockets, TransportLimits } from '../transport.ts';
 import { EngineThread } from './engine-thread-handle.ts';
-import type { EngineReport, Namespace, OpenMessage } from './messages.ts';
+import type { EngineAnswer, EngineReport, KnownClients, Namespace, OpenMessage } from './messages.ts';
 import { loadSystem, type System } from './system.ts';
 
 export interface EngineTransportOptions {
@@ -35,7 +36,7 @@ interface Share {
  * Carries traffic by threads that each run an event loop on system calls of their own: less processor time than Node's sockets,
  * and nothing of it in the main thread. Throws at once where koffi does not run.
  */
-export class EngineTransport implements Transport {
+export class EngineTransport implements MovableTransport {
   readonly #options: EngineTransportOptions;
   readonly #system: System = loadSystem();
   readonly #open = new Map<string, OpenListener>();
@@ -44,6 +45,8 @@ export class EngineTransport implements Transport {
   #lastNamespace = 0;
   #threads: EngineThread[];
   readonly #retiring = new Set<EngineThread>();
+  /** Listeners of another process that still serves them. */
+  readonly #adopted = new Set<OpenListener>();
 
   constructor(options: EngineTransportOptions) {
     this.#options = options;
@@ -75,6 +78,7 @@ export class EngineTransport implements Transport {
     if (open === undefined) return;
     const before = open.shares.map((share) => this.#threadOf(open, share));
     open.listener = { ...open.listener, policy };
+    if (this.#adopted.has(open)) return;
     for (const thread of this.#threads) thread.send({ kind: 'update', id, policy });
     // A socket that another thread serves from now on stays open: what waits in it is not lost.
     for (const [index, share] of open.shares.entries()) {
@@ -85,8 +89,11 @@ export class EngineTransport implements Transport {
   }
 
   close(id: string): void {
-    if (!this.#open.delete(id)) return;
-    for (const thread of this.#threads) thread.send({ kind: 'close', id });
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.#open.delete(id);
+    if (this.#adopted.delete(open)) for (const { fd } of open.shares) closeSync(fd);
+    else for (const thread of this.#threads) thread.send({ kind: 'close', id });
   }
 
   listeners(node: string, family: Family): ReadonlyMap<string, ListenAddress> {
@@ -121,7 +128,59 @@ export class EngineTransport implements Transport {
     for (const open of this.#open.values()) for (const share of open.shares) this.#give(open, share);
   }
 
+  share(): readonly MovedListener[] {
+    return Array.from(this.#open.values(), ({ listener, address, shares }) => ({
+      listener: { ...listener, policy: { ...listener.policy, targets: [] } },
+      address,
+      descriptors: shares.map(({ fd }) => fd),
+    }));
+  }
+
+  adopt(moved: readonly MovedListener[], sockets: NodeSockets): (clients: readonly MovedClients[]) => void {
+    const adopted = moved.map(({ listener, address, descriptors }): OpenListener => {
+      const shares = descriptors.map((fd) => ({ fd, counters: createCounters() }));
+      return { listener, address, sockets, turn: createTurn(), shares };
+    });
+    for (const open of adopted) {
+      this.#open.set(open.listener.id, open);
+      this.#adopted.add(open);
+    }
+    return (clients) => {
+      const known = new Map(clients.map((each) => [each.id, each]));
+      for (const open of adopted) if (this.#adopted.delete(open)) this.#begin(open, known.get(open.listener.id));
+    };
+  }
+
+  async pause(): Promise<readonly MovedClients[]> {
+    const told = (await Promise.all(this.#threads.map((thread) => thread.pause()))).flat();
+    const byId = Map.groupBy(told, ({ id }) => id);
+    return Array.from(this.#open.values(), ({ listener: { id }, turn, shares }) => {
+      const known = byId.get(id) ?? [];
+      return {
+        id,
+        turn: Atomics.load(turn, 0),
+        // Sockets that one thread serves have one table of clients.
+        clients: known[0]?.clients ?? [],
+        flows: known.flatMap(({ fd, flows }) =>
+          flows.map((flow) => ({ ...flow, socket: shares.findIndex((share) => share.fd === fd) })),
+        ),
+      };
+    });
+  }
+
+  resume(): void {
+    for (const thread of this.#threads) thread.send({ kind: 'resume' });
+  }
+
+  async retire(): Promise<void> {
+    for (const id of [...this.#open.keys()]) this.close(id);
+    for (const thread of this.#threads) thread.send({ kind: 'retire' });
+    await Promise.all([...this.#threads, ...this.#retiring].map(({ ended }) => ended));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const { shares } of this.#adopted) for (const { fd } of shares) closeSync(fd);
+    this.#adopted.clear();
     this.#open.clear();
     const all = [...this.#threads, ...this.#retiring];
     this.#threads = [];
@@ -149,13 +208,25 @@ export class EngineTransport implements Transport {
     if (!wasServing) return;
     const next = this.#start(index);
     this.#threads[index] = next;
-    for (const open of this.#open.values())
+    for (const open of this.#open.values()) {
+      if (this.#adopted.has(open)) continue;
       for (const share of open.shares) if (this.#threadOf(open, share) === next) this.#give(open, share);
+    }
   }
 
-  #give(open: OpenListener, share: Share): void {
+  #begin(open: OpenListener, moved: MovedClients | undefined): void {
+    Atomics.store(open.turn, 0, moved?.turn ?? 0);
+    for (const [index, share] of open.shares.entries()) {
+      const flows = moved?.flows.filter(({ socket }) => socket === index) ?? [];
+      // Where clients are known, one thread serves all sockets with one balancer.
+      this.#give(open, share, { clients: index === 0 ? (moved?.clients ?? []) : [], flows });
+    }
+  }
+
+  #give(open: OpenListener, share: Share, known?: KnownClients): void {
     const { listener, address, sockets, turn } = open;
-    const message: OpenMessage = { kind: 'open', listener, address, netns: this.#namespaceOf(sockets), turn, ...share };
+    const netns = this.#namespaceOf(sockets);
+    const message: OpenMessage = { kind: 'open', listener, address, netns, turn, ...share, ...(known && { known }) };
     this.#threadOf(open, share)?.send(message);
   }
 
@@ -170,10 +241,11 @@ export class EngineTransport implements Transport {
   // What one thread knows of clients and connections the others do not: session affinity and fewest connections stay in one.
   #threadOf({ listener: { policy }, shares }: OpenListener, share: Share): EngineThread | undefined {
     const isShared = policy.affinitySeconds === 0 && policy.balancing !== 'least-connections';
-    return this.#threads[isShared ? shares.indexOf(share) : 0];
+    // Another process may have had more threads, or fewer.
+    return this.#threads[isShared ? shares.indexOf(share) % this.#threads.length : 0];
   }
 
-  #told(report: Exclude<EngineReport, { kind: 'connections' }>): void {
+  #told(report: Exclude<EngineReport, EngineAnswer>): void {
     if (report.kind === 'error') {
       this.#options.onError(report.error);
       return;

@@ -86,6 +86,8 @@ export class Engine {
     while (this.#running) {
       // Deadlines come after events: what happened while this thread did not run is not late.
       const next = this.#runTimed();
+      // A deadline may have ended the last connection of a thread that retires.
+      if (!this.#running) break;
       const count = this.poller.wait(this.#ready.length > 0 ? 0 : next);
       this.now = Math.floor(performance.now());
       this.poller.dispatch(count, this.#onError);

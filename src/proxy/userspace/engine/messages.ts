@@ -1,5 +1,6 @@
 import type { Counters } from '../counters.ts';
 import type { ListenAddress, Listener, ListenerPolicy } from '../listener.ts';
+import type { MovedClients } from '../movable-transport.ts';
 import type { Connection, TransportLimits } from '../transport.ts';
 import type { DescriptorTable } from './descriptors.ts';
 
@@ -20,6 +21,17 @@ export interface OpenMessage {
   readonly netns: Namespace;
   readonly counters: Counters;
   readonly turn: Int32Array<SharedArrayBuffer>;
+  /** What another process knew of its clients, when this one goes on with the socket. */
+  readonly known?: KnownClients;
+}
+
+/** The clients with session affinity of a listener, and the UDP flows of one of its sockets. */
+export type KnownClients = Pick<MovedClients, 'clients' | 'flows'>;
+
+/** What is known of the clients of one listening socket. */
+export interface SocketClients extends KnownClients {
+  readonly id: string;
+  readonly fd: number;
 }
 
 /** What a thread is told. */
@@ -31,13 +43,21 @@ export type EngineMessage =
   | { readonly kind: 'release'; readonly id: string; readonly fd: number }
   /** Let go of all listeners, for another thread goes on with them; end when the last connection has ended. */
   | { readonly kind: 'retire' }
+  /** Accept and receive nothing until told; answered by what is known of the clients. */
+  | { readonly kind: 'pause'; readonly request: number }
+  | { readonly kind: 'resume' }
   | { readonly kind: 'list'; readonly request: number }
   /** End at once; connections are reset. */
   | { readonly kind: 'stop' };
 
+/** What a thread answers. */
+export type EngineAnswer =
+  | { readonly kind: 'connections'; readonly request: number; readonly connections: readonly Connection[] }
+  | { readonly kind: 'paused'; readonly request: number; readonly clients: readonly SocketClients[] };
+
 /** What a thread tells. */
 export type EngineReport =
-  | { readonly kind: 'connections'; readonly request: number; readonly connections: readonly Connection[] }
+  | EngineAnswer
   | { readonly kind: 'unreachable'; readonly id: string; readonly client: ListenAddress }
   | { readonly kind: 'error'; readonly error: unknown };
 

@@ -51,8 +51,9 @@ export class Poller {
     this.#control(EPOLL_CTL_MOD, fd, events);
   }
 
-  /** Forgets a descriptor that goes on living. */
+  /** Forgets a descriptor that goes on living; nothing when it is not watched. */
   remove(fd: number): void {
+    if (!this.#registrations[fd]) return;
     this.forget(fd);
     check(this.#system, 'epoll_ctl', this.#system.epoll_ctl(this.fd, EPOLL_CTL_DEL, fd, null));
   }

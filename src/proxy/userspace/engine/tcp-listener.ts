@@ -2,10 +2,11 @@ import { Balancer } from '../balancer.ts';
 import { type ClientFilter, clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { ListenerPolicy } from '../listener.ts';
-import { decodeSocketAddress, packSocketAddress, SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
+import { decodeSocketAddress, packClient, packSocketAddress, SOCKET_ADDRESS_LENGTH } from '../socket-address.ts';
 import { EAGAIN, EPOLLIN, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from './constants.ts';
 import { type Engine, isExhausted, NO_LINGER, type Task } from './engine.ts';
-import type { OpenMessage } from './messages.ts';
+import { knownClients } from './known-clients.ts';
+import type { KnownClients, OpenMessage } from './messages.ts';
 import type { Handler } from './poller.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
@@ -24,6 +25,7 @@ export class TcpListener implements Handler, Task {
   // Made before a client is accepted: without a socket to the endpoint the client had better wait in the kernel's queue.
   #spare: number | undefined;
   #isOpen = true;
+  #isPaused = false;
 
   constructor(engine: Engine, opened: OpenMessage, balancer?: Balancer) {
     this.engine = engine;
@@ -35,6 +37,8 @@ export class TcpListener implements Handler, Task {
     // Accepted sockets inherit it.
     engine.hasten(opened.fd);
     engine.poller.add(opened.fd, EPOLLIN, this);
+    for (const [client, endpoint, forMs] of opened.known?.clients ?? [])
+      this.balancer.restore([packClient(client), endpoint, forMs], engine.now);
   }
 
   onEvents(): void {
@@ -71,7 +75,7 @@ export class TcpListener implements Handler, Task {
 
   /** Accepts again after a pause. */
   resume(): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen || this.#isPaused) return;
     this.engine.poller.modify(this.opened.fd, EPOLLIN);
   }
 
@@ -89,13 +93,26 @@ export class TcpListener implements Handler, Task {
     if (drainMs !== undefined) this.engine.schedule({ onTime: () => this.#drain() }, drainMs);
   }
 
+  /** Leaves clients in the kernel's queue until `unpause`, and tells what is known of them. */
+  pause(): KnownClients {
+    this.#isPaused = true;
+    this.engine.poller.modify(this.opened.fd, 0);
+    return { clients: knownClients(this.balancer, this.engine.now), flows: [] };
+  }
+
+  /** Accepts again. */
+  unpause(): void {
+    this.#isPaused = false;
+    this.resume();
+  }
+
   /** Stops accepting; connections go on. */
   close(): void {
-    this.#stop();
+    this.release();
     this.engine.close(this.opened.fd);
   }
 
-  /** Stops accepting, for another thread goes on with the socket. */
+  /** Stops accepting, for another thread or process goes on with the socket. */
   release(): void {
     this.#stop();
     this.engine.release(this.opened.fd);

@@ -3,7 +3,7 @@ import { COUNTER } from '../counters.ts';
 import type { Connection } from '../transport.ts';
 import { EPOLLIN } from './constants.ts';
 import { Engine } from './engine.ts';
-import type { EngineMessage, EngineReport, EngineStart, OpenMessage } from './messages.ts';
+import type { EngineMessage, EngineReport, EngineStart, OpenMessage, SocketClients } from './messages.ts';
 import type { Handler } from './poller.ts';
 import type { System } from './system.ts';
 import { TcpListener } from './tcp-listener.ts';
@@ -75,6 +75,12 @@ export class ThreadControl implements Handler {
         for (const listener of this.#all()) listener.release();
         this.#listeners.clear();
         break;
+      case 'pause':
+        this.#port.send({ kind: 'paused', request: message.request, clients: this.#pause() });
+        break;
+      case 'resume':
+        for (const listener of this.#all()) listener.unpause();
+        break;
       case 'list':
         this.#port.send({ kind: 'connections', request: message.request, connections: this.#list() });
         break;
@@ -95,6 +101,16 @@ export class ThreadControl implements Handler {
     const { id } = message.listener;
     const others = this.#of(id);
     this.#listeners.set(id, [...others, this.#create(message, others[0]?.balancer)]);
+  }
+
+  #pause(): readonly SocketClients[] {
+    return this.#all().map((listener) => {
+      const {
+        fd,
+        listener: { id },
+      } = listener.opened;
+      return { id, fd, ...listener.pause() };
+    });
   }
 
   #release({ id, fd }: { readonly id: string; readonly fd: number }): void {

@@ -2,11 +2,19 @@ import { Balancer, type Candidate } from '../balancer.ts';
 import { type ClientFilter, clientFilter } from '../client-filter.ts';
 import { COUNTER } from '../counters.ts';
 import type { ListenAddress, ListenerPolicy } from '../listener.ts';
-import { decodeSocketAddress, encodeSocketAddress, printSocketAddress, withoutPort } from '../socket-address.ts';
+import {
+  decodeSocketAddress,
+  encodeSocketAddress,
+  packClient,
+  packSocketAddress,
+  printSocketAddress,
+  withoutPort,
+} from '../socket-address.ts';
 import type { Connection } from '../transport.ts';
 import { EPOLLIN, MSG_DONTWAIT, MSG_NOSIGNAL, SO_RCVBUF, SO_RCVBUFFORCE, SOCK_DGRAM, SOL_SOCKET } from './constants.ts';
 import type { Engine, Task, Timed } from './engine.ts';
-import type { OpenMessage } from './messages.ts';
+import { knownClients } from './known-clients.ts';
+import type { KnownClients, OpenMessage } from './messages.ts';
 import type { Handler } from './poller.ts';
 import type { UdpBatches } from './udp-batches.ts';
 import { UdpFlow } from './udp-flow.ts';
@@ -30,6 +38,8 @@ export class UdpListener implements Handler, Timed, Task {
   readonly #options: UdpListenerOptions;
   readonly #flows = new Map<string | number, UdpFlow>();
   #mayCome: ClientFilter;
+  /** Sockets of flows that ended during a pause: another process may be about to get them. */
+  #held: number[] | undefined;
 
   constructor(engine: Engine, opened: OpenMessage, options: UdpListenerOptions) {
     this.engine = engine;
@@ -41,6 +51,7 @@ export class UdpListener implements Handler, Timed, Task {
     engine.own(opened.fd);
     this.#enlarge(opened.fd);
     engine.poller.add(opened.fd, EPOLLIN, this);
+    this.#goOn(opened.known ?? { clients: [], flows: [] });
   }
 
   get batches(): UdpBatches {
@@ -81,8 +92,31 @@ export class UdpListener implements Handler, Timed, Task {
     for (const flow of this.#flows.values()) if (!flow.candidate.present) this.end(flow);
   }
 
+  /** Leaves datagrams in the kernel's queue until `unpause`, and tells what is known of clients. Answers are passed on as before. */
+  pause(): KnownClients {
+    this.#held = [];
+    this.engine.poller.remove(this.opened.fd);
+    const flows = Array.from(this.#flows.values(), ({ client, candidate, fd }) => ({
+      client: decodeSocketAddress(client),
+      endpoint: candidate.address,
+      descriptor: fd,
+      socket: 0,
+    }));
+    return { clients: knownClients(this.balancer, this.engine.now), flows };
+  }
+
+  /** Receives again. */
+  unpause(): void {
+    this.#closeHeld();
+    this.engine.poller.add(this.opened.fd, EPOLLIN, this);
+  }
+
   close(): void {
+    // Answers that came in this turn still leave.
+    this.batches.flushReplies(this);
     this.#endAll();
+    this.#closeHeld();
+    this.engine.poller.remove(this.opened.fd);
     this.engine.close(this.opened.fd);
   }
 
@@ -102,7 +136,13 @@ export class UdpListener implements Handler, Timed, Task {
     this.#flows.delete(flow.key);
     flow.candidate.active--;
     this.opened.counters[COUNTER.closed]! += 1;
-    this.engine.close(flow.fd);
+    flow.isOpen = false;
+    if (this.#held === undefined) {
+      this.engine.close(flow.fd);
+      return;
+    }
+    this.engine.poller.remove(flow.fd);
+    this.#held.push(flow.fd);
   }
 
   *describe(): Iterable<Connection> {
@@ -187,13 +227,36 @@ export class UdpListener implements Handler, Timed, Task {
       return undefined;
     }
     this.#enlarge(fd);
-    const flow = new UdpFlow(this, candidate, { key, client, fd });
+    return this.#add(new UdpFlow(this, candidate, { key, client, fd }));
+  }
+
+  #add(flow: UdpFlow): UdpFlow {
+    const { engine } = this;
     if (this.#flows.size === 0) engine.schedule(this, engine.limits.udpIdleMs / 4);
-    this.#flows.set(key, flow);
-    candidate.active++;
-    opened.counters[COUNTER.opened]! += 1;
-    engine.poller.add(fd, EPOLLIN, flow);
+    this.#flows.set(flow.key, flow);
+    flow.candidate.active++;
+    this.opened.counters[COUNTER.opened]! += 1;
+    engine.poller.add(flow.fd, EPOLLIN, flow);
     return flow;
+  }
+
+  // What another process carried.
+  #goOn({ clients, flows }: KnownClients): void {
+    const { engine, balancer } = this;
+    for (const [client, endpoint, forMs] of clients)
+      balancer.restore([packClient(client), endpoint, forMs], engine.now);
+    for (const { client: address, endpoint, descriptor: fd } of flows) {
+      engine.own(fd);
+      const candidate = balancer.candidates.find((each) => each.address === endpoint);
+      const client = encodeSocketAddress(address);
+      if (candidate === undefined) engine.close(fd);
+      else this.#add(new UdpFlow(this, candidate, { key: packSocketAddress(client), client, fd }));
+    }
+  }
+
+  #closeHeld(): void {
+    for (const fd of this.#held ?? []) this.engine.close(fd);
+    this.#held = undefined;
   }
 
   #refuse(client: Buffer): void {
