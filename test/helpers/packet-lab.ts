@@ -42,6 +42,16 @@ interface Side {
   readonly number: number;
 }
 
+/** One attempt to reach something. */
+interface Packet {
+  readonly from: 'pod' | 'node' | 'localhost' | 'external';
+  readonly source: string;
+  readonly protocol: Transport;
+  readonly destination: string;
+  readonly port: number;
+  readonly timeoutMs?: number;
+}
+
 /**
  * One node with real neighbours: namespaces for pods that send, for backends, for the world outside and for what lies beyond
  * it, all routed through the node's own namespace, where the rules under test go. Each backend answers with its own address
@@ -95,17 +105,26 @@ export class PacketLab implements AsyncDisposable {
   }
 
   /** Sends from `source` as this kind of sender and reports what came back within `timeoutMs`. */
-  async send(packet: {
-    readonly from: 'pod' | 'node' | 'localhost' | 'external';
-    readonly source: string;
-    readonly protocol: Transport;
-    readonly destination: string;
-    readonly port: number;
-    readonly timeoutMs?: number;
-  }): Promise<PacketOutcome> {
+  async send(packet: Packet): Promise<PacketOutcome> {
     const netns = this.#senderOf(packet.from, packet.source);
     const attempt = packet.protocol === 'tcp' ? askTcp : askUdp;
     return await attempt(netns, { timeoutMs: patienceMs, ...packet });
+  }
+
+  /** New connections to each of these, one after the other without pause, until it is told to stop. */
+  keepSending(targets: readonly Omit<Packet, 'protocol'>[]): { stop(): Promise<PacketOutcome[]> } {
+    let running = true;
+    const outcomes: PacketOutcome[] = [];
+    const senders = targets.map(async (target) => {
+      while (running) outcomes.push(await this.send({ ...target, protocol: 'tcp' }));
+    });
+    return {
+      stop: async () => {
+        running = false;
+        await Promise.all(senders);
+        return outcomes;
+      },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

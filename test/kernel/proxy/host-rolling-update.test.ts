@@ -6,7 +6,7 @@ import type { KubeClient } from '../../../src/kube/client.ts';
 import { resources } from '../../../src/kube/resources.ts';
 import { buildEndpoint, buildEndpointSlice, buildNode, buildService } from '../../helpers/build-objects.ts';
 import { type HostProxy, type NamespaceApi, serveApiIn, startHostProxy } from '../../helpers/host-proxy.ts';
-import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
+import { PacketLab } from '../../helpers/packet-lab.ts';
 import { LAB } from '../../helpers/proxy-node.ts';
 
 const IPS = ['10.244.0.2', '10.244.0.3', '10.244.0.4', '10.244.0.5', '10.244.0.6'];
@@ -73,22 +73,6 @@ async function publish(client: KubeClient, ready: readonly string[], leaving: re
   await client.patch(resources.endpointSlices, { name: name!, namespace }, { type: 'merge', body: { endpoints } });
 }
 
-/** New connections to every kind of address, without pause, until it is told to stop. */
-function load(lab: PacketLab): { stop(): Promise<PacketOutcome[]> } {
-  let running = true;
-  const outcomes: PacketOutcome[] = [];
-  const senders = TARGETS.map(async (target) => {
-    while (running) outcomes.push(await lab.send({ ...target, protocol: 'tcp' }));
-  });
-  return {
-    stop: async () => {
-      running = false;
-      await Promise.all(senders);
-      return outcomes;
-    },
-  };
-}
-
 // Which pods answer twenty new connections.
 async function answering(lab: PacketLab): Promise<string[]> {
   const seen = new Set<string>();
@@ -133,7 +117,7 @@ describe.each(['iptables', 'nftables'])('towtank proxy in %s mode, while pods ar
     await first.synced;
     await expect.poll(() => answering(lab), patience).toEqual(IPS.slice(0, 2));
     const long = await openLong(lab, '10.96.0.10', 9000);
-    const traffic = load(lab);
+    const traffic = lab.keepSending(TARGETS);
 
     await make([IPS[1]!, IPS[2]!], [IPS[0]!]);
     await expect.poll(() => answering(lab), patience).toEqual([IPS[1], IPS[2]]);

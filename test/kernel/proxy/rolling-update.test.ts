@@ -5,7 +5,7 @@ import { connectTcp, listenTcp } from '../../../src/kernel/sockets.ts';
 import { resources } from '../../../src/kube/resources.ts';
 import { buildEndpoint, buildEndpointSlice, buildService } from '../../helpers/build-objects.ts';
 import type { FakeKubeClient } from '../../helpers/fake-kube-client.ts';
-import type { PacketLab, PacketOutcome } from '../../helpers/packet-lab.ts';
+import type { PacketLab } from '../../helpers/packet-lab.ts';
 import { startNodeProxy, startProxyNode, WAYS } from '../../helpers/proxy-node.ts';
 
 const IPS = ['10.244.0.2', '10.244.0.3', '10.244.0.4', '10.244.0.5'];
@@ -22,22 +22,6 @@ function publish(client: FakeKubeClient, ready: readonly string[], leaving: read
     ...leaving.map((ip) => buildEndpoint({ ip, ready: false, serving: true, terminating: true })),
   ];
   client.put(resources.endpointSlices, buildEndpointSlice({ endpoints }));
-}
-
-/** New connections to every kind of address, without pause, until it is told to stop. */
-function load(lab: PacketLab): { stop(): Promise<PacketOutcome[]> } {
-  let running = true;
-  const outcomes: PacketOutcome[] = [];
-  const senders = TARGETS.map(async (target) => {
-    while (running) outcomes.push(await lab.send({ ...target, protocol: 'tcp' }));
-  });
-  return {
-    stop: async () => {
-      running = false;
-      await Promise.all(senders);
-      return outcomes;
-    },
-  };
 }
 
 describe.each(WAYS)('while pods are replaced on %s', (way) => {
@@ -62,7 +46,7 @@ describe.each(WAYS)('while pods are replaced on %s', (way) => {
     const node = await startWeb();
     const { lab, client, problems } = node;
     let { proxy } = node;
-    const traffic = load(lab);
+    const traffic = lab.keepSending(TARGETS);
     for (let round = 0; round < ROUNDS; round++) {
       const at = (offset: number): string => IPS[(round + offset) % IPS.length]!;
       publish(client, [at(0), at(1), at(2)]);
