@@ -20,6 +20,7 @@ export function planTransaction(
   revision: number,
 ): TransactionPlan {
   checkOperations(operations);
+  if (operations.length === 1) return planOne(operations[0]!, read(operations[0]!.key), revision);
   const previous = operations.map((operation) => read(operation.key));
   for (const [index, { key, expect }] of operations.entries()) {
     const found = previous[index];
@@ -33,6 +34,19 @@ export function planTransaction(
       events.push({ key, revision, current: after, previous: before, shared: undefined });
   }
   return { events, result: { revision: events.length > 0 ? revision : revision - 1, current, previous } };
+}
+
+// Nearly every transaction is of one operation.
+function planOne(operation: WriteOperation, previous: KeyValue | undefined, revision: number): TransactionPlan {
+  const { key, expect } = operation;
+  if (expect !== undefined && expect !== (previous?.modRevision ?? 0))
+    throw new StoreConflictError(key, expect, previous);
+  const current = versionOf(operation, previous, revision);
+  const isChange = previous !== undefined || current !== undefined;
+  return {
+    events: isChange ? [{ key, revision, current, previous, shared: undefined }] : [],
+    result: { revision: isChange ? revision : revision - 1, current: [current], previous: [previous] },
+  };
 }
 
 /** Throws ERR_INTERNAL for a transaction that no engine can run. */

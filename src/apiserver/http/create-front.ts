@@ -18,6 +18,7 @@ import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { errorReply, sendReply } from './send-reply.ts';
+import { TurnEnd } from './turn-end.ts';
 
 const http = process.getBuiltinModule('node:http');
 
@@ -54,6 +55,7 @@ class ApiFront {
   readonly #routes: Routes;
   readonly #flowControl: FlowControl;
   readonly #metrics = new RequestMetrics();
+  readonly #turn = new TurnEnd();
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -71,7 +73,7 @@ class ApiFront {
   async handle(raw: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
     const audited = this.#receive();
     const { reply, warnings } = await this.#answer(raw, body, audited);
-    this.#send(raw, response, { reply, warnings }, audited);
+    this.#turn.add(() => this.#send(raw, response, { reply, warnings }, audited));
   }
 
   /** Upgrades the connection, or answers it like any other request and closes it. */

@@ -52,7 +52,9 @@ const namespaceSubresources = new Set(['status', 'finalize']);
 /** Reads method and path as the real server does. Throws URIError for malformed percent-encoding. */
 export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
   const verb = verbs[method] ?? 'get';
-  const parts = path.split('/').slice(1).map(decodeURIComponent);
+  const parts = path.split('/');
+  parts.shift();
+  if (path.includes('%')) for (let i = 0; i < parts.length; i++) parts[i] = decodeURIComponent(parts[i]!);
   if (parts.at(-1) === '') parts.pop();
   const prefix = parts[0];
   const skip = prefix === 'api' ? 2 : 3;

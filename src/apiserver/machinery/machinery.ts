@@ -65,9 +65,14 @@ export function timestamp(clock: Clock): string {
   return printTime(clock.now());
 }
 
+let last = { second: Number.NaN, text: '' };
+
 /** Milliseconds since the epoch as RFC 3339 in whole seconds. */
 export function printTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(ms / 1000);
+  // Every write has several times, nearly always of the same second.
+  if (second !== last.second) last = { second, text: `${new Date(ms).toISOString().slice(0, 19)}Z` };
+  return last.text;
 }
 
 /** Reads stored objects by type, for admission; types are those of the stored version. */

@@ -83,7 +83,14 @@ export function withoutManagedFields(object: KubeObject): KubeObject {
   return { ...object, metadata: rest };
 }
 
+const emptyObjects = new WeakMap<KindSchema, KubeObject>();
+
 /** What a kind's object is before anything is said of it: the fields that Go prints for nothing are owned by nobody. */
 export function emptyObject(schema: KindSchema): KubeObject {
-  return schema.decodeValue({}).object;
+  let object = emptyObjects.get(schema);
+  if (object === undefined) {
+    object = schema.decodeValue({}).object;
+    emptyObjects.set(schema, object);
+  }
+  return object;
 }

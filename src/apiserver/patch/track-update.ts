@@ -56,7 +56,7 @@ export function ownersAfter(
 ): Map<string, Ownership> {
   const owners = adaptOwners(change.versions, change.before, before);
   const comparison = takeFields(change, owners, { self: '', force: true });
-  const gained: FieldSet = comparison.modified.union(comparison.added).recursiveDifference(change.ignored);
+  const gained: FieldSet = comparison.modified.union(comparison.added);
   const current = new Map([['', { ...updater.owner, fields: gained }]]);
   strip(current, '');
   const taken = current.get('');

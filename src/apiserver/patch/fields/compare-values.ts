@@ -20,13 +20,21 @@ export function compareValues(node: SchemaNode, before: unknown, after: unknown)
 
 interface Place {
   readonly walk: Readonly<Record<keyof Comparison, FieldSetBuilder>>;
-  readonly path: readonly PathElement[];
+  // One list for the whole walk: a step is there while what lies below it is compared.
+  readonly path: PathElement[];
   readonly node: SchemaNode;
+}
+
+function compareBelow({ walk, path }: Place, element: PathElement, node: SchemaNode, [before, after]: Pair): void {
+  path.push(element);
+  compare({ walk, path, node }, before, after);
+  path.pop();
 }
 
 function compare(place: Place, before: unknown, after: unknown): void {
   if (before === after) return;
-  const [old, current] = [atomOf(place.node, before), atomOf(place.node, after)];
+  const old = atomOf(place.node, before);
+  const current = atomOf(place.node, after);
   // A value without a schema may change its form altogether: the first of the two looks counts, as upstream has it.
   const isLeaf =
     after === undefined ? compareAs(old, place, before, after) : compareForms({ old, current }, place, before, after);
@@ -50,14 +58,16 @@ function compareForms({ old, current }: Forms, place: Place, before: unknown, af
 function compareAs(atom: Atom, place: Place, before: unknown, after: unknown): boolean {
   if (atom.type === 'scalar') return compareLeaf(place, before, after);
   if (atom.type === 'list') {
-    const [old, current] = [asList(before), asList(after)];
+    const old = asList(before);
+    const current = asList(after);
     if (atom.atomic || (isEmptyList(old) && isEmptyList(current))) return compareLeaf(place, before, after);
     compareItems(atom, place, old ?? [], current ?? []);
     return false;
   }
-  const [old, current] = [asObject(before), asObject(after)];
+  const old = asObject(before);
+  const current = asObject(after);
   if (atom.atomic || (isEmptyObject(old) && isEmptyObject(current))) return compareLeaf(place, before, after);
-  compareFields(atom, place, old ?? {}, current ?? {});
+  compareFields(atom, place, old, current);
   return false;
 }
 
@@ -66,7 +76,8 @@ const asObject = (value: unknown): JsonObject | undefined => (isJsonObject(value
 const isEmptyList = (list: readonly unknown[] | undefined): boolean => list === undefined || list.length === 0;
 
 function isEmptyObject(object: JsonObject | undefined): boolean {
-  return object === undefined || Object.keys(object).length === 0;
+  for (const _key in object) return false;
+  return true;
 }
 
 function compareLeaf({ walk, path }: Place, before: unknown, after: unknown): true {
@@ -79,25 +90,19 @@ function compareLeaf({ walk, path }: Place, before: unknown, after: unknown): tr
 function compareFields(
   atom: Atom & { readonly type: 'map' },
   place: Place,
-  before: JsonObject,
-  after: JsonObject,
+  before: JsonObject | undefined,
+  after: JsonObject | undefined,
 ): void {
-  for (const key of Object.keys(before)) compareField(atom, place, key, [before[key], own(after, key)]);
-  for (const key of Object.keys(after))
-    if (!Object.hasOwn(before, key)) compareField(atom, place, key, [undefined, after[key]]);
+  for (const key in before) compareField(atom, place, key, [before[key], after && own(after, key)]);
+  for (const key in after)
+    if (before === undefined || !Object.hasOwn(before, key)) compareField(atom, place, key, [undefined, after[key]]);
 }
 
 type Pair = readonly [before: unknown, after: unknown];
 
-function compareField(
-  atom: Atom & { readonly type: 'map' },
-  { walk, path }: Place,
-  key: string,
-  [before, after]: Pair,
-): void {
+function compareField(atom: Atom & { readonly type: 'map' }, place: Place, key: string, pair: Pair): void {
   const node = atom.below(key);
-  if (node !== undefined && before !== after)
-    compare({ walk, path: [...path, fieldElement(key)], node }, before, after);
+  if (node !== undefined && pair[0] !== pair[1]) compareBelow(place, fieldElement(key), node, pair);
 }
 
 type Items = readonly unknown[];
@@ -106,9 +111,13 @@ function compareItems(atom: Atom & { readonly type: 'list' }, place: Place, befo
   const [old, current] = [itemsByElement(atom, before), itemsByElement(atom, after)];
   for (const element of new Set([...old.keys(), ...current.keys()])) {
     const [left, right] = [old.get(element) ?? [], current.get(element) ?? []];
-    const below: Place = { walk: place.walk, path: [...place.path, element], node: atom.element };
-    if (left.length <= 1 && right.length <= 1) compare(below, left[0], right[0]);
-    else compareTwins(below, left, right);
+    if (left.length <= 1 && right.length <= 1) {
+      compareBelow(place, element, atom.element, [left[0], right[0]]);
+      continue;
+    }
+    place.path.push(element);
+    compareTwins({ ...place, node: atom.element }, left, right);
+    place.path.pop();
   }
 }
 

@@ -83,7 +83,7 @@ export class FieldSet {
 
   /** The paths that are not in `other`; those that only begin with one of its paths stay. */
   difference(other: FieldSet): FieldSet {
-    if (other.#nodes.size === 0) return this;
+    if (!this.#meets(other)) return this;
     return this.#map((element, node) => {
       const theirs = other.#nodes.get(element);
       if (theirs === undefined) return node;
@@ -93,13 +93,20 @@ export class FieldSet {
 
   /** The paths that are not in `other` and do not begin with one of its paths. */
   recursiveDifference(other: FieldSet): FieldSet {
-    if (other.#nodes.size === 0) return this;
+    if (!this.#meets(other)) return this;
     return this.#map((element, node) => {
       const theirs = other.#nodes.get(element);
       if (theirs === undefined) return node;
       if (theirs.member) return undefined;
       return { member: node.member, children: node.children.recursiveDifference(theirs.children) };
     });
+  }
+
+  // True when some first step is common to both.
+  #meets(other: FieldSet): boolean {
+    if (this.#nodes.size === 0) return false;
+    for (const element of other.#nodes.keys()) if (this.#nodes.has(element)) return true;
+    return false;
   }
 
   /** Each node changed; undefined drops it, and what holds nothing any more is dropped as well. */
@@ -139,21 +146,25 @@ export class FieldSet {
   }
 
   #sorted(): [PathElement, FieldNode][] {
-    return [...this.#nodes].sort(([a], [b]) => compareElements(a, b));
+    const nodes = [...this.#nodes];
+    return nodes.length > 1 ? nodes.sort(([a], [b]) => compareElements(a, b)) : nodes;
   }
 
   /** FieldsV1 of what lies below, `.` standing for the path itself. */
   fieldsBelow(member: boolean): FieldsV1 {
-    const inner = fieldsOf(this.#sorted());
-    return member && this.#nodes.size > 0 ? { '.': {}, ...inner } : inner;
+    if (this.#nodes.size === 0) return NOTHING_BELOW;
+    return fieldsOf(this.#sorted(), member ? { '.': NOTHING_BELOW } : {});
   }
 }
 
 // managedFields of stored objects are shared and never change, so that each is parsed once.
 const parsed = new WeakMap<FieldsV1, FieldSet>();
 
-function fieldsOf(nodes: readonly [PathElement, FieldNode][]): FieldsV1 {
-  return Object.fromEntries(nodes.map(([element, { member, children }]) => [element, children.fieldsBelow(member)]));
+const NOTHING_BELOW: FieldsV1 = Object.freeze({});
+
+function fieldsOf(nodes: readonly [PathElement, FieldNode][], fields: Record<string, unknown> = {}): FieldsV1 {
+  for (const [element, { member, children }] of nodes) fields[element] = children.fieldsBelow(member);
+  return fields;
 }
 
 function parseFields(fields: unknown): FieldNode {
@@ -172,20 +183,22 @@ function parseFields(fields: unknown): FieldNode {
 
 interface Growing {
   member: boolean;
-  readonly children: Map<PathElement, Growing>;
+  // Most fields have none.
+  children: Map<PathElement, Growing> | undefined;
 }
 
 /** Collects paths into a FieldSet. */
 export class FieldSetBuilder {
-  readonly #root: Growing = { member: false, children: new Map() };
+  readonly #root: Growing = { member: false, children: undefined };
 
   /** Adds a path; the empty one is no field and ignored. */
   insert(path: readonly PathElement[]): void {
     let at = this.#root;
     for (const element of path) {
+      at.children ??= new Map();
       let next = at.children.get(element);
       if (next === undefined) {
-        next = { member: false, children: new Map() };
+        next = { member: false, children: undefined };
         at.children.set(element, next);
       }
       at = next;
@@ -198,8 +211,8 @@ export class FieldSetBuilder {
   }
 }
 
-function grown(children: ReadonlyMap<PathElement, Growing>): FieldSet {
-  if (children.size === 0) return FieldSet.empty;
+function grown(children: ReadonlyMap<PathElement, Growing> | undefined): FieldSet {
+  if (children === undefined) return FieldSet.empty;
   const nodes = new Map<PathElement, FieldNode>();
   for (const [element, { member, children: below }] of children) nodes.set(element, { member, children: grown(below) });
   return new FieldSet(nodes);

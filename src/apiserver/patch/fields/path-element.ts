@@ -6,9 +6,18 @@ import { goQuote } from '../../schema/go-text.ts';
  */
 export type PathElement = string;
 
+// Steps are keys of maps: a text that is there already has its hash, a new one is joined, copied and hashed first.
+const MAX_STEPS = 4096;
+const steps = new Map<string, PathElement>();
+
 /** The step to a field or map key. */
 export function fieldElement(name: string): PathElement {
-  return `f:${name}`;
+  let step = steps.get(name);
+  if (step === undefined) {
+    step = `f:${name}`;
+    if (steps.size < MAX_STEPS) steps.set(name, step);
+  }
+  return step;
 }
 
 /** The step to the item of a list whose keys have these values. */
