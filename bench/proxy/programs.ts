@@ -58,8 +58,8 @@ export function residentMegabytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1000;
 }
 
-// In hundredths of a second, as the kernel counts for /proc on all common machines.
-function cpuMilliseconds(pid: number): number {
+/** Processor time of a process and of the programs that it ran to their end, in the kernel's steps of ten milliseconds. */
+export function cpuMilliseconds(pid: number | 'self'): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * 10;
 }

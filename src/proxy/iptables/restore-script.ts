@@ -47,7 +47,8 @@ export class RestoreScript {
   /** Creates or empties chains and fills them. */
   filledChains(table: TableName, chains: readonly (readonly [name: string, text: ChainText])[]): this {
     if (chains.length === 0) return this;
-    this.#of(table).chains.push(chains.map(([name]) => `:${name} - [0:0]`).join('\n'));
+    const declared = this.#of(table).chains;
+    for (const [name] of chains) declared.push(`:${name} - [0:0]`);
     const texts = chains.map(([, { lines }]) => lines).filter((lines) => lines !== '');
     return this.#add(
       table,
@@ -77,12 +78,14 @@ export class RestoreScript {
    * The text; it can be taken once, so that it is not in memory twice. `readAll`: iptables-nft-restore collects the names of
    * all chains in a sorted list by linear search, which takes seconds for ten thousand of them; a command without a chain
    * (`-S`, its output is ignored) makes it read the whole table instead. It must come after what concerns the built-in
-   * chains, which are not created any more behind it.
+   * chains, which are not created any more behind it. Chains are declared in the order of their names: iptables-legacy-restore
+   * keeps them in a sorted list, and finds them in two thirds of the time where neighbours in it were made one after the other.
    */
   take({ readAll = false }: { readonly readAll?: boolean } = {}): string {
     const parts: string[] = [];
     for (const [table, { baseChains, jumps, chains, rules, deleted }] of this.#sections) {
       parts.push(`*${table}`, ...baseChains, ...jumps, ...(readAll && table === 'nat' ? ['-S'] : []));
+      chains.sort();
       for (const lines of [chains, rules, deleted]) {
         for (const line of lines) parts.push(line);
         lines.length = 0;

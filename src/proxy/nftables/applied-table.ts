@@ -100,10 +100,14 @@ export class AppliedTable {
       return { key, chains, affinitySets: unchanged, elements: change.elements };
     }
     const [old, now] = [this.#build(before), this.#build(after)];
+    const affinitySets = compareNamed(old.affinitySets, now.affinitySets, printSet);
+    // A set with another timeout is another set: rules that look into it let go of the old one, though they read the same.
+    const kept = affinitySets.changed.length === 0 ? new Set<Chain>() : new Set(old.chains);
+    const print = (chain: Chain): string => (kept.has(chain) ? 'replaced' : printChain(chain));
     return {
       key,
-      chains: compareNamed(old.chains, now.chains, printChain),
-      affinitySets: compareNamed(old.affinitySets, now.affinitySets, printSet),
+      chains: compareNamed(old.chains, now.chains, print),
+      affinitySets,
       elements: compareElements(old.elements, now.elements),
     };
   }

@@ -73,6 +73,18 @@ test('with endpoints in shared maps, an endpoint more changes elements only', as
   expect(lastKinds()).toEqual(['delete-elements', 'add-elements', 'add-elements']);
 });
 
+test('another timeout of session affinity replaces its sets in place', async () => {
+  const sticky = (affinitySeconds: number) =>
+    buildSelectedPort(buildServicePort({ affinitySeconds }), [buildProxyEndpoint()], node);
+  await backend.sync(stateOf(sticky(10)), 'all');
+  const after = stateOf(sticky(20));
+  const report = await backend.sync(after, new Set(['ns1/svc1:p80/TCP']));
+  expect(report).toMatchObject({ kind: 'partial' });
+  expect(report.recoveredFrom).toBeUndefined();
+  expect(table()?.sets).toEqual(buildTable(after).sets);
+  expect(table()?.chains).toEqual(buildTable(after).chains);
+});
+
 test('a change that leads to the same rules writes nothing', async () => {
   await backend.sync(stateOf(port('svc1', ['10.244.0.1'])), 'all');
   const report = await backend.sync(stateOf(port('svc1', ['10.244.0.1'])), new Set(['ns1/svc1:p80/TCP']));
