@@ -82,6 +82,7 @@ function weightOf({ current }: StoreEvent): number {
 function countValues(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1;
   let count = 1;
-  for (const key in value) count += countValues((value as Record<string, unknown>)[key]);
+  // A loop over the keys of objects of many shapes takes several times as long.
+  for (const inner of Object.values(value)) count += countValues(inner);
   return count;
 }

@@ -26,9 +26,21 @@ export function withFields<T extends object>(object: T, fields: Plain): T {
   return without({ ...object, ...fields });
 }
 
+// A field is never deleted: what is left would be a hash table, slow to copy, to compare and to print.
 function without<T extends object>(object: T): T {
-  for (const key of Object.keys(object) as (keyof T)[]) if (object[key] === undefined) delete object[key];
-  return object;
+  const fields = object as Plain;
+  return Object.values(fields).includes(undefined) ? (defined(fields) as T) : object;
+}
+
+function defined(object: Plain): Plain {
+  const kept: Record<string, unknown> = {};
+  for (const key of Object.keys(object)) {
+    const value = object[key];
+    if (value === undefined) continue;
+    if (key !== '__proto__') kept[key] = value;
+    else Object.defineProperty(kept, key, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return kept;
 }
 
 /** Equality of JSON values; a field that is undefined counts as absent, the order of fields does not count. */

@@ -55,7 +55,8 @@ export async function createObject(machinery: Machinery, request: CreateRequest)
   const { resource, context } = request;
   if (request.object.metadata?.resourceVersion)
     throw badRequest('resourceVersion should not be set on objects to be created');
-  await resource.stored.strategy.load?.();
+  const { load } = resource.stored.strategy;
+  if (load) await load();
   const generated = !request.object.metadata?.name && Boolean(request.object.metadata?.generateName);
   for (let attempt = 1; ; attempt++) {
     const planned = planCreation(machinery, request);
@@ -66,7 +67,9 @@ export async function createObject(machinery: Machinery, request: CreateRequest)
     }
     if (context.dryRun) return { entry: undefined, object: asServed(resource, planned.object!), created: true };
     try {
-      const entry = await commitWrite(machinery, await withLease(machinery, planned));
+      const { ttlSeconds } = resource.stored.strategy;
+      const lease = ttlSeconds === undefined ? undefined : await machinery.leases.take(ttlSeconds);
+      const entry = await commitWrite(machinery, lease === undefined ? planned : { ...planned, lease });
       return new StoredResult(entry!, resource, true);
     } catch (error) {
       if (!(error instanceof StoreConflictError) || attempt >= CLAIM_ATTEMPTS) throw error;
@@ -177,9 +180,4 @@ function checkNamespace({ reader }: Machinery, { type }: ServedResource, object:
 function existing(resource: ServedResource, entry: KeyValue | undefined): Error {
   const metadata = entry && storedObject(entry).metadata;
   return alreadyExists(resource.type, metadata?.name ?? '', metadata?.deletionTimestamp !== undefined);
-}
-
-async function withLease({ leases }: Machinery, planned: PlannedWrite): Promise<PlannedWrite> {
-  const { ttlSeconds } = planned.kind.strategy;
-  return ttlSeconds === undefined ? planned : { ...planned, lease: await leases.take(ttlSeconds) };
 }

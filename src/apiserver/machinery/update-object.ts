@@ -46,7 +46,8 @@ export async function updateObject(machinery: Machinery, request: UpdateRequest)
   const key = objectKey(resource.stored.prefix, resource.type.namespaced ? namespace : undefined, name);
   const wait = machinery.store.barrier();
   if (wait) await wait;
-  await resource.stored.strategy.load?.();
+  const { load } = resource.stored.strategy;
+  if (load) await load();
   for (;;) {
     const live = machinery.store.get(key);
     if (!live) return createMissing(machinery, request);

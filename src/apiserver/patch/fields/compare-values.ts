@@ -67,17 +67,17 @@ function compareAs(atom: Atom, place: Place, before: unknown, after: unknown): b
   const old = asObject(before);
   const current = asObject(after);
   if (atom.atomic || (isEmptyObject(old) && isEmptyObject(current))) return compareLeaf(place, before, after);
-  compareFields(atom, place, old, current);
+  compareFields(atom, place, old ?? NOTHING, current ?? NOTHING);
   return false;
 }
 
+const NOTHING: JsonObject = {};
 const asList = (value: unknown): readonly unknown[] | undefined => (Array.isArray(value) ? value : undefined);
 const asObject = (value: unknown): JsonObject | undefined => (isJsonObject(value) ? value : undefined);
 const isEmptyList = (list: readonly unknown[] | undefined): boolean => list === undefined || list.length === 0;
 
 function isEmptyObject(object: JsonObject | undefined): boolean {
-  for (const _key in object) return false;
-  return true;
+  return object === undefined || Object.keys(object).length === 0;
 }
 
 function compareLeaf({ walk, path }: Place, before: unknown, after: unknown): true {
@@ -90,12 +90,12 @@ function compareLeaf({ walk, path }: Place, before: unknown, after: unknown): tr
 function compareFields(
   atom: Atom & { readonly type: 'map' },
   place: Place,
-  before: JsonObject | undefined,
-  after: JsonObject | undefined,
+  before: JsonObject,
+  after: JsonObject,
 ): void {
-  for (const key in before) compareField(atom, place, key, [before[key], after && own(after, key)]);
-  for (const key in after)
-    if (before === undefined || !Object.hasOwn(before, key)) compareField(atom, place, key, [undefined, after[key]]);
+  for (const key of Object.keys(before)) compareField(atom, place, key, [before[key], own(after, key)]);
+  for (const key of Object.keys(after))
+    if (!Object.hasOwn(before, key)) compareField(atom, place, key, [undefined, after[key]]);
 }
 
 type Pair = readonly [before: unknown, after: unknown];
