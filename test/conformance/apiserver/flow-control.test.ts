@@ -1,10 +1,11 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rbac } from '../../../src/apiserver/access/role-types.ts';
 import { flowControl } from '../../../src/apiserver/flowcontrol/flow-control-types.ts';
 import type { Caller } from '../../../src/apiserver/machinery/strategy.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../../src/kube/generated/types.ts';
+import type { KubeObject } from '../../../src/kube/resources.ts';
 import { MemoryStore } from '../../../src/store/memory-store.ts';
 import type { WriteOperation, WriteResult } from '../../../src/store/store.ts';
 import { type ApiServerLab, startApiServerLab } from '../../helpers/api-server-lab.ts';
@@ -181,3 +182,43 @@ class HoldingStore extends MemoryStore {
     return super.commit(operations);
   }
 }
+
+describe('a long list holds its seats until it is sent', () => {
+  const configMaps = { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true } as const;
+  const soon = { timeout: 30_000 };
+  const executing = async (): Promise<number> => {
+    const answer = await fetch(`${lab.plainUrl}/debug/api_priority_and_fairness/dump_priority_levels`);
+    return Number(/^workload-high,(?:[^,]+,){4}\s*(\d+),/m.exec(await answer.text())?.[1]);
+  };
+  // Nothing of the answer is read until it is told to flow.
+  const list = (): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const headers = { authorization: 'Bearer system:kube-controller-manager' };
+      const path = `${lab.url}/api/v1/namespaces/default/configmaps`;
+      request(path, { ca: lab.certificates.ca.cert, headers }).on('response', resolve).on('error', reject).end();
+    });
+
+  beforeAll(async () => {
+    const data = { text: 'x'.repeat(20_000) };
+    for (let i = 0; i < 1000; i++) {
+      await lab.client.create(configMaps, {
+        metadata: { name: `long-${i}`, namespace: 'default' },
+        data,
+      } as KubeObject);
+    }
+  });
+
+  test('to its last piece', async () => {
+    const answer = await list();
+    expect([answer.statusCode, await executing()]).toEqual([200, 1]);
+    for await (const _piece of answer);
+    await expect.poll(executing, soon).toBe(0);
+  });
+
+  test('or until its client goes', async () => {
+    const answer = await list();
+    expect([answer.statusCode, await executing()]).toEqual([200, 1]);
+    answer.destroy();
+    await expect.poll(executing, soon).toBe(0);
+  });
+});
