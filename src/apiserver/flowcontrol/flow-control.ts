@@ -18,7 +18,7 @@ import { isLongRunning, seatsOf, waitLimitOf } from './request-cost.ts';
 
 const LENDING_MS = 10_000;
 /** Seats of the whole server: those that kube-apiserver has for reading and for writing. */
-export const SERVER_SEATS = 400 + 200;
+const SERVER_SEATS = 400 + 200;
 
 type EnteringRequest = Pick<ApiRequest, 'query' | 'raw'>;
 type Source = Pick<Machinery, 'store' | 'reader' | 'clock' | 'registry'>;

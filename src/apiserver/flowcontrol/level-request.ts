@@ -12,6 +12,8 @@ export class FlowQueue {
   executing = 0;
   /** The virtual time at which its next request would start. */
   nextStart = 0;
+  /** When it was last served, counted in requests. */
+  served = 0;
 
   constructor(index: number) {
     this.index = index;

@@ -27,8 +27,8 @@ export class PriorityLevel {
   /** True for one that is configured no more and still has requests. */
   isQuiescing = false;
   limits: SeatLimits = { nominal: 0, lower: 0, upper: 0 };
-  /** Seats that it may use at present; undefined while it is new. */
-  current: number | undefined;
+  /** Seats that it may use at present. */
+  current = 0;
   demand = { highWatermark: 0, average: 0, deviation: 0, smoothed: 0, target: 0 };
 
   constructor(configuration: PriorityLevelConfiguration, now: number) {
@@ -96,7 +96,6 @@ export class PriorityLevel {
     this.current = seats;
     const queuing = this.#queuing;
     const type = this.isExempt ? 'exempt' : queuing ? 'queue' : 'reject';
-    const { queues = 0, queueLengthLimit = 0 } = queuing ?? {};
-    this.queueSet.configure({ type, queues, queueLengthLimit }, seats, now);
+    this.queueSet.configure({ type, queueLengthLimit: queuing?.queueLengthLimit ?? 0 }, seats, now);
   }
 }

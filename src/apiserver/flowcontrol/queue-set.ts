@@ -2,11 +2,13 @@ import type { FlowStats, RejectReason } from './flow-stats.ts';
 import { FlowQueue, LevelRequest, SERVICE_MS } from './level-request.ts';
 import { SeatDemand } from './seat-demand.ts';
 
+// Those of most levels are made once.
+const KEPT_QUEUES = 256;
+
 /** How a priority level treats requests that find no seat. */
 export interface QueueSettings {
   /** `exempt` never lets one wait, `reject` turns it away. */
   readonly type: 'exempt' | 'reject' | 'queue';
-  readonly queues: number;
   readonly queueLengthLimit: number;
 }
 
@@ -26,13 +28,13 @@ export interface SeatRequest {
  */
 export class QueueSet {
   readonly demand: SeatDemand;
-  readonly #queues: FlowQueue[] = [];
-  #settings: QueueSettings = { type: 'reject', queues: 0, queueLengthLimit: 0 };
+  /** By their number; those that nobody has asked for are not there. */
+  readonly #queues = new Map<number, FlowQueue>();
+  #settings: QueueSettings = { type: 'reject', queueLengthLimit: 0 };
   #limit = 0;
   /** Seat milliseconds that each busy queue has been given since the start. */
   #virtualTime = 0;
   #lastTime: number;
-  #robin = 0;
   #enqueued = 0;
   #busyQueues = 0;
   waiting = 0;
@@ -54,7 +56,9 @@ export class QueueSet {
 
   /** Queues in which somebody waits. */
   get activeQueues(): number {
-    return this.#queues.filter(({ requests }) => requests.size > 0).length;
+    let count = 0;
+    for (const { requests } of this.#queues.values()) if (requests.size > 0) count++;
+    return count;
   }
 
   /** Takes up new settings; requests that wait stay where they are. */
@@ -62,8 +66,6 @@ export class QueueSet {
     this.#advance(now);
     this.#settings = settings;
     this.#limit = limit;
-    while (this.#queues.length < settings.queues) this.#queues.push(new FlowQueue(this.#queues.length));
-    this.#trim();
     this.#dispatch(now);
   }
 
@@ -98,7 +100,7 @@ export class QueueSet {
     if (!queue?.requests.has(request)) return;
     this.#advance(now);
     this.#dequeue(request, queue);
-    if (queue.isIdle) this.#busyQueues--;
+    if (queue.isIdle) this.#retire(queue);
     queue.bound();
     this.timedOut++;
     this.#reject(request, 'time-out', now - request.arrivedAt);
@@ -120,8 +122,7 @@ export class QueueSet {
       queue.executing--;
       queue.nextStart -= seats * (SERVICE_MS - duration);
       queue.bound();
-      if (queue.isIdle) this.#busyQueues--;
-      this.#trim();
+      if (queue.isIdle) this.#retire(queue);
     }
     this.#dispatch(now);
     this.#noteDemand(now);
@@ -141,12 +142,15 @@ export class QueueSet {
   // The queue of the hand where the least work waits; the rotation keeps overlapping hands from preferring one.
   #chooseQueue(hand: readonly number[]): FlowQueue {
     const offset = this.#enqueued++ % hand.length;
-    let best = this.#queues[hand[offset]!]!;
-    for (let i = 1; i < hand.length && best.seatsWaiting > 0; i++) {
-      const queue = this.#queues[hand[(offset + i) % hand.length]!]!;
-      if (queue.seatsWaiting < best.seatsWaiting) best = queue;
+    const seatsIn = (index: number): number => this.#queues.get(index)?.seatsWaiting ?? 0;
+    let best = hand[offset]!;
+    let least = seatsIn(best);
+    for (let i = 1; i < hand.length && least > 0; i++) {
+      const index = hand[(offset + i) % hand.length]!;
+      const seats = seatsIn(index);
+      if (seats < least) [best, least] = [index, seats];
     }
-    return best;
+    return this.#queueAt(best);
   }
 
   #enqueue(request: LevelRequest, queue: FlowQueue): void {
@@ -182,24 +186,22 @@ export class QueueSet {
   }
 
   #begin(request: LevelRequest, queue: FlowQueue, now: number): void {
-    this.#robin = queue.index;
+    queue.served = this.dispatched;
     queue.executing++;
     queue.nextStart += request.seats * SERVICE_MS;
     queue.bound();
     this.#execute(request, now);
   }
 
-  // In turns, so that of several that are equal not always the same is first.
+  // Of several that would end at the same time the one that has waited for its turn the longest.
   #nextQueue(): FlowQueue {
     let best: FlowQueue | undefined;
     let bestEnd = Number.POSITIVE_INFINITY;
-    const count = this.#queues.length;
-    for (let i = 1; i <= count; i++) {
-      const queue = this.#queues[(this.#robin + i) % count]!;
+    for (const queue of this.#queues.values()) {
       const { oldest } = queue;
       if (!oldest) continue;
       const end = queue.nextStart + oldest.seats * SERVICE_MS;
-      if (end < bestEnd) [best, bestEnd] = [queue, end];
+      if (end < bestEnd || (end === bestEnd && queue.served < best!.served)) [best, bestEnd] = [queue, end];
       if (queue.requests.size === this.waiting) break;
     }
     return best!;
@@ -241,8 +243,18 @@ export class QueueSet {
     this.#virtualTime += (elapsed * seats) / this.#busyQueues;
   }
 
-  // Queues that there are too many of go when they are empty.
-  #trim(): void {
-    while (this.#queues.length > this.#settings.queues && this.#queues.at(-1)!.isIdle) this.#queues.pop();
+  #queueAt(index: number): FlowQueue {
+    let queue = this.#queues.get(index);
+    if (!queue) {
+      queue = new FlowQueue(index);
+      this.#queues.set(index, queue);
+    }
+    return queue;
+  }
+
+  // A queue in which nothing is has nothing to remember; a level may have ten million of them.
+  #retire(queue: FlowQueue): void {
+    this.#busyQueues--;
+    if (this.#queues.size > KEPT_QUEUES) this.#queues.delete(queue.index);
   }
 }

@@ -5,9 +5,9 @@ import type { LevelRequest } from '../../../../src/apiserver/flowcontrol/level-r
 import { QueueSet, type QueueSettings } from '../../../../src/apiserver/flowcontrol/queue-set.ts';
 import { dealHand, hashFlow } from '../../../../src/apiserver/flowcontrol/shuffle-sharding.ts';
 
-const queueing: QueueSettings = { type: 'queue', queues: 16, queueLengthLimit: 50 };
-const rejecting: QueueSettings = { type: 'reject', queues: 0, queueLengthLimit: 0 };
-const exempt: QueueSettings = { type: 'exempt', queues: 0, queueLengthLimit: 0 };
+const queueing: QueueSettings = { type: 'queue', queueLengthLimit: 50 };
+const rejecting: QueueSettings = { type: 'reject', queueLengthLimit: 0 };
+const exempt: QueueSettings = { type: 'exempt', queueLengthLimit: 0 };
 
 let now: number;
 let stats: FlowStats;
@@ -98,6 +98,17 @@ describe('a level with queues', () => {
     set.configure(rejecting, 3, now);
     for (const request of all) if (request.isExecuting) set.finish(request, now);
     expect(all.every(({ isExecuting }) => isExecuting)).toBe(true);
+  });
+
+  test('may have ten million of them', () => {
+    const set = queueSet(queueing, 1);
+    const huge = (flow: string): readonly number[] => dealHand(hashFlow('schema', flow), 10_000_000, 2);
+    const busy = start(set, 'first', 1, huge)!;
+    for (let i = 0; i < 2000; i++) set.cancel(start(set, `flow ${i}`, 1, huge)!, now);
+    expect(set.activeQueues).toBe(0);
+    const last = start(set, 'last', 1, huge)!;
+    set.finish(busy, now);
+    expect(last.isExecuting).toBe(true);
   });
 
   test('a wide request waits for all its seats', () => {
