@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { createNftProgramRunner } from '../../../src/kernel/runners/nft-program-runner.ts';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
+import { parsePrefix } from '../../../src/netfilter/address.ts';
 import { replaceTable } from '../../../src/netfilter/nftables/diff-tables.ts';
 import { parseTables } from '../../../src/netfilter/nftables/parse-tables.ts';
 import { printTransaction } from '../../../src/netfilter/nftables/print-transaction.ts';
@@ -142,6 +143,25 @@ function comparable(table: Table | undefined): unknown {
   };
 }
 
+// The nft program joins addresses and prefixes that follow each other: the same packets match.
+function joinedRanges(keys: readonly string[]): readonly string[] {
+  const ranges = keys
+    .map((key) => key.split('-').map((end) => parsePrefix(end)!))
+    .map((ends) => {
+      const [first, last] = [ends[0]!, ends.at(-1)!];
+      const size = 1n << BigInt((last.family === 'ipv4' ? 32 : 128) - last.length);
+      return { first: first.bits, last: last.bits + size - 1n };
+    })
+    .sort((a, b) => (a.first < b.first ? -1 : 1));
+  const joined: { first: bigint; last: bigint }[] = [];
+  for (const range of ranges) {
+    const previous = joined.at(-1);
+    if (previous !== undefined && previous.last + 1n >= range.first) previous.last = range.last;
+    else joined.push({ ...range });
+  }
+  return joined.map(({ first, last }) => `${first}-${last}`);
+}
+
 // Which range of a shared map a chain has depends on history: its endpoints and their shares are put in its place.
 function withoutRanges(table: Table | undefined): unknown {
   if (table === undefined) return undefined;
@@ -153,6 +173,9 @@ function withoutRanges(table: Table | undefined): unknown {
         rules: chain.rules.map((rule) => ({
           ...rule,
           statements: rule.statements.map((statement) => {
+            if (statement.kind === 'match' && 'elements' in statement.in && /^ip6? saddr$/.test(statement.fields[0]!)) {
+              return { ...statement, in: { elements: joinedRanges(statement.in.elements.map(({ key }) => key)) } };
+            }
             if (statement.kind !== 'dnat-map' || !('name' in statement.map) || !('modulus' in statement.key))
               return statement;
             const { offset, modulus } = statement.key;
