@@ -19,16 +19,26 @@ const context: RequestContext = {
 /** Keeps the rules of ClusterRoles with an aggregationRule: those of all the roles that their selectors select. */
 export function aggregateClusterRoles(machinery: Machinery, onError: (error: unknown) => void): Disposable {
   let scheduled = false;
+  let isClosed = false;
   const run = (): void => {
     if (scheduled) return;
     scheduled = true;
     queueMicrotask(() => {
       scheduled = false;
-      update(machinery).catch(onError);
+      update(machinery).catch((error) => {
+        // Of what was under way nobody expects more.
+        if (!isClosed) onError(error);
+      });
     });
   };
   run();
-  return followStore(machinery.store, prefixOf(rbac.clusterRoles), run);
+  const following = followStore(machinery.store, prefixOf(rbac.clusterRoles), run);
+  return {
+    [Symbol.dispose]: () => {
+      isClosed = true;
+      following[Symbol.dispose]();
+    },
+  };
 }
 
 // An aggregate may be part of another one: their changes come back through the watch until nothing changes any more.
