@@ -54,6 +54,8 @@ export interface ConnectOptions extends LocalAddress {
   readonly localAddress?: string;
   readonly localPort?: number;
   readonly mark?: number;
+  /** IP_TRANSPARENT: `localAddress` need not be this namespace's. */
+  readonly transparent?: boolean;
 }
 
 /** What stands for all addresses of a namespace, one for each family that it has. */
@@ -79,11 +81,11 @@ export function bindUdp(netns: NetworkNamespace, options: BindOptions): number {
 
 /** Connects from `netns`: the socket behaves as one of `net.connect`, errors of the connection included. Throws ERR_SYSCALL if it cannot be bound. */
 export function connectTcp(netns: NetworkNamespace, options: ConnectOptions): Socket {
-  const { localPort = 0, mark } = options;
+  const { localPort = 0, mark, transparent = false } = options;
   const { host, localAddress } = { ...options, ...atPlace(netns.place, options) };
   const port = portFrom(netns.place, { host, port: options.port });
   const marked = mark === undefined ? {} : { mark };
-  const local = { host: localAddress ?? (isIPv6(host) ? '::' : '0.0.0.0'), port: localPort, ...marked };
+  const local = { host: localAddress ?? (isIPv6(host) ? '::' : '0.0.0.0'), port: localPort, transparent, ...marked };
   const fd =
     localAddress === undefined && localPort === 0
       ? freshSocket(netns, SOCK_STREAM, local)

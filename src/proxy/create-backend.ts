@@ -36,7 +36,11 @@ export async function createBackend({ config, userspace, ...options }: BackendOp
   const rules = await createRules({ ...options, mode: rulesModeOf(config) });
   if (userspace === undefined || config.mode !== 'userspace') return rules;
   const { UserspaceBackend } = await import('./userspace/userspace-backend.ts');
-  return new UserspaceBackend({ rules, ...userspace, conntrack: options.runners.conntrack });
+  const { ReplyPath } = await import('./userspace/reply-path.ts');
+  const { family, runners } = options;
+  const mode = rulesModeOf(config);
+  const replyPath = new ReplyPath({ family, rules: mode, ...runners, sockets: userspace.sockets });
+  return new UserspaceBackend({ rules, ...userspace, conntrack: runners.conntrack, replyPath });
 }
 
 type RulesOptions = Omit<BackendOptions, 'config' | 'userspace'> & { readonly mode: RulesMode };

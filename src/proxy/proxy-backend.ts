@@ -20,6 +20,8 @@ export interface QuarantinedPort {
 export interface SyncReport {
   readonly kind: 'full' | 'partial' | 'nothing';
   readonly quarantined: readonly QuarantinedPort[];
+  /** ServicePorts that shall preserve clients' addresses, and endpoints of which see the node's all the same. */
+  readonly hidingClients?: readonly QuarantinedPort[];
   /** Why a first attempt was refused; what this report says was reached another way. */
   readonly recoveredFrom?: { readonly attempt: 'partial' | 'full'; readonly cause: unknown };
   /** Rules (iptables) or objects (nftables) that now exist, and that this sync wrote, by table. */

@@ -91,6 +91,7 @@ class ProxyServer implements Proxy {
   readonly #nodes: Informer<Node>;
   readonly #families: readonly Family[];
   readonly #quarantine: QuarantineReports;
+  readonly #hidden: QuarantineReports;
   readonly #synced = Promise.withResolvers<void>();
   readonly #resources = new DisposableStack();
   #proxies: readonly FamilyProxy[] = [];
@@ -112,6 +113,8 @@ class ProxyServer implements Proxy {
     const recorder = new EventRecorder({ client, clock, component: 'kube-proxy', host: nodeName, onError });
     this.#warn = serviceWarnings(this.#resources.use(recorder), options.informers);
     this.#quarantine = new QuarantineReports({ warn: this.#warn, nodeName, log });
+    const hidden = { reason: 'ClientAddressHidden', failure: 'preserve all client addresses' };
+    this.#hidden = new QuarantineReports({ warn: this.#warn, nodeName, ...hidden });
     this.#nodes = options.informers.for(resources.nodes);
   }
 
@@ -175,8 +178,9 @@ class ProxyServer implements Proxy {
       syncPeriodMs,
       minSyncPeriodMs,
       restFactor,
-      onSynced: (_state, { quarantined }) => {
+      onSynced: (_state, { quarantined, hidingClients = [] }) => {
         this.#quarantine.report(family, quarantined);
+        this.#hidden.report(family, hidingClients);
         this.#checks?.sync();
       },
       onError: (message, error) => log({ level: 'error', message, error }),

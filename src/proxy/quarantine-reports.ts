@@ -7,7 +7,12 @@ import type { ServiceWarning } from './service-events.ts';
 export interface QuarantineReportsOptions {
   readonly warn: ServiceWarning;
   readonly nodeName: string;
-  readonly log: (entry: ProxyLog) => void;
+  /** Undefined: an Event is all. */
+  readonly log?: (entry: ProxyLog) => void;
+  /** Of the Event; default FailedToWriteRules. */
+  readonly reason?: string;
+  /** What the node cannot do; default `write the rules`. */
+  readonly failure?: string;
 }
 
 /** Tells once, as an Event at the Service and in the log, of each ServicePort whose rules the kernel refuses. */
@@ -27,10 +32,10 @@ export class QuarantineReports {
   }
 
   #tell({ key, cause }: QuarantinedPort): void {
-    const { warn, nodeName, log } = this.#options;
+    const { warn, nodeName, log, reason = 'FailedToWriteRules', failure = 'write the rules' } = this.#options;
     const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `node ${nodeName} cannot write the rules of ${key}: ${why}`;
-    warn(serviceOfKey(key), { reason: 'FailedToWriteRules', message });
-    log({ level: 'error', message, error: cause });
+    const message = `node ${nodeName} cannot ${failure} of ${key}: ${why}`;
+    warn(serviceOfKey(key), { reason, message });
+    log?.({ level: 'error', message, error: cause });
   }
 }

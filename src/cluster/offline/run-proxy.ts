@@ -3,6 +3,8 @@ import { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { mayChangeNetwork } from '../../kernel/sandbox/privileges.ts';
 import { RuleOwnership } from '../../proxy/rule-ownership.ts';
 import { isMovable } from '../../proxy/userspace/movable-transport.ts';
+import { ReplyPath } from '../../proxy/userspace/reply-path.ts';
+import { nodeSockets } from '../compose/node-sockets.ts';
 import { openTransport } from '../compose/start-transport.ts';
 import { systemClock } from '../compose/system-clock.ts';
 import { followCluster } from './follow-cluster.ts';
@@ -58,6 +60,10 @@ export async function cleanUpProxy(): Promise<void> {
   const runners = await createHostRunners(NetworkNamespace.current(), undefined);
   const families = hostFamilies();
   for (const mode of ['iptables', 'nftables'] as const) await removeProxyRules(runners, mode, families);
+  const sockets = nodeSockets(NetworkNamespace.current());
+  for (const family of families)
+    for (const iptables of [runners.iptables, runners.otherIptables])
+      await new ReplyPath({ family, rules: 'nftables', nft: runners.nft, iptables, sockets }).close();
   await new RuleOwnership(runners).release();
 }
 

@@ -71,6 +71,7 @@ const iptablesRules: Readonly<Record<string, readonly string[]>> = {
   addrtype: ['nat -A OUTPUT -m addrtype --dst-type LOCAL -j ACCEPT'],
   mark: ['nat -A OUTPUT -m mark --mark 0x4000/0x4000 -j MARK --set-xmark 0x4000/0'],
   REJECT: ['filter -A OUTPUT -j REJECT'],
+  socket: ['mangle -A PREROUTING -p tcp -m socket --transparent -j ACCEPT'],
   multiport: ['filter -A OUTPUT -p tcp -m multiport --dports 1,2 -j ACCEPT'],
   TRACE: ['raw -A PREROUTING -j TRACE'],
 };
@@ -78,6 +79,7 @@ const iptablesRules: Readonly<Record<string, readonly string[]>> = {
 const iptablesCosts: Readonly<Record<string, string>> = {
   recent: 'no session affinity in proxy mode iptables',
   statistic: 'no more than one endpoint for each Service in proxy mode iptables',
+  socket: 'userspace mode with portal rules iptables cannot preserve client addresses',
   multiport: 'nothing of towtank; some rules of yours',
   TRACE: 'explain cannot follow packets through iptables',
 };
@@ -152,6 +154,18 @@ const nftProbes: readonly Probe[] = [
       '}',
       'add chain ip t c',
       'add rule ip t c update @a { ip saddr }',
+    ),
+  }),
+  probe('nft socket', {
+    costs: 'userspace mode cannot preserve client addresses',
+    remedy: 'CONFIG_NFT_SOCKET, CONFIG_NF_SOCKET_IPV4, CONFIG_NF_SOCKET_IPV6',
+    run: canRunNft(
+      'table inet t {',
+      'chain c {',
+      'type filter hook prerouting priority -150',
+      'meta l4proto tcp socket transparent 1 accept',
+      '}',
+      '}',
     ),
   }),
   probe('nft trace', {

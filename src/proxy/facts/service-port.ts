@@ -16,6 +16,9 @@ export const BALANCING_ANNOTATION = 'towtank.dev/balancing';
 /** `v2`: userspace mode tells endpoints the address of a TCP client first, in HAProxy's PROXY protocol. */
 export const PROXY_PROTOCOL_ANNOTATION = 'towtank.dev/proxy-protocol';
 
+/** `preserve`: userspace mode connects to endpoints of its node from the client's own address. */
+export const CLIENT_ADDRESS_ANNOTATION = 'towtank.dev/client-address';
+
 /** One port of one Service in one IP family, with everything that a proxy needs of it. Addresses are canonical text. */
 export interface ServicePort {
   /** `namespace/name:port/TCP`: the key of all maps. */
@@ -49,6 +52,8 @@ export interface ServicePort {
   readonly balancing: Balancing | undefined;
   /** From the annotation towtank.dev/proxy-protocol. */
   readonly proxyProtocol?: boolean;
+  /** From the annotation towtank.dev/client-address. */
+  readonly preservesClient?: boolean;
   /** Reachable by something else than its cluster IP. */
   readonly externallyAccessible: boolean;
   /** Some traffic may go to endpoints of the whole cluster. */
@@ -139,7 +144,8 @@ function buildShared(service: Service, family: Family, options: ServicePortOptio
     healthCheckNodePort: type === 'LoadBalancer' && externalPolicyLocal ? (spec.healthCheckNodePort ?? 0) : 0,
     hintsAnnotation: hintsAnnotationOf(metadata?.annotations ?? {}),
     balancing: balancingOf(metadata?.annotations?.[BALANCING_ANNOTATION], options),
-    ...(wantsProxyProtocol(metadata?.annotations?.[PROXY_PROTOCOL_ANNOTATION], options) ? { proxyProtocol: true } : {}),
+    ...(hasAnnotation(service, [PROXY_PROTOCOL_ANNOTATION, 'v2'], options) ? { proxyProtocol: true } : {}),
+    ...(hasAnnotation(service, [CLIENT_ADDRESS_ANNOTATION, 'preserve'], options) ? { preservesClient: true } : {}),
     isExternalKind,
     externallyAccessible: false,
     usesClusterEndpoints: false,
@@ -215,8 +221,13 @@ function balancingOf(value: string | undefined, options: ServicePortOptions): Ba
   return undefined;
 }
 
-function wantsProxyProtocol(value: string | undefined, options: ServicePortOptions): boolean {
-  if (value !== undefined && value !== 'v2')
-    options.onInvalid?.(`metadata.annotations[${PROXY_PROTOCOL_ANNOTATION}]`, value);
-  return value === 'v2';
+// An annotation that has one meaning.
+function hasAnnotation(
+  { metadata }: Service,
+  [annotation, wanted]: readonly [string, string],
+  options: ServicePortOptions,
+): boolean {
+  const value = metadata?.annotations?.[annotation];
+  if (value !== undefined && value !== wanted) options.onInvalid?.(`metadata.annotations[${annotation}]`, value);
+  return value === wanted;
 }

@@ -4,13 +4,15 @@ import { ClientAffinity, type ClientKey } from './client-affinity.ts';
 import type { ListenerPolicy, Target } from './listener.ts';
 
 /** An endpoint as a balancer sees it. */
-export interface Candidate extends Target {
+export interface Candidate extends Omit<Target, 'asClient' | 'neighbours'> {
   /** Connections that are open to it through this listener. */
   active: number;
   /** False once the endpoint left the list. */
   present: boolean;
   /** The address as the kernel takes it, once it was needed. */
   encoded?: Uint8Array;
+  asClient?: boolean;
+  neighbours?: string | undefined;
 }
 
 export interface BalancerOptions {
@@ -49,9 +51,12 @@ export class Balancer {
   /** Takes new endpoints over; those that stay keep their connections and their clients. */
   setPolicy({ targets, balancing, affinitySeconds }: ListenerPolicy): void {
     const known = new Map(this.#candidates.map((candidate) => [candidate.address, candidate]));
-    this.#candidates = targets.map(
-      ({ ip, port, address }) => known.get(address) ?? { ip, port, address, active: 0, present: true },
-    );
+    this.#candidates = targets.map(({ ip, port, address, asClient = false, neighbours }) => {
+      const candidate = known.get(address) ?? { ip, port, address, active: 0, present: true };
+      candidate.asClient = asClient;
+      candidate.neighbours = neighbours;
+      return candidate;
+    });
     const kept = new Set(this.#candidates);
     for (const candidate of known.values()) candidate.present = kept.has(candidate);
     this.#balancing = balancing;

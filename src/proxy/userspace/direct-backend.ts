@@ -30,6 +30,9 @@ export class DirectBackend implements ProxyBackend {
     return {
       kind: changed === 'all' ? 'full' : 'partial',
       quarantined: [...this.#failed.values()],
+      hidingClients: [...state.ports.values()]
+        .filter(({ port }) => port.preservesClient === true && port.protocol === 'tcp')
+        .map(({ port: { key } }) => ({ key, cause: new Error('replies are led back to the proxy by rules only') })),
       rules: { listeners: { total, written } },
     };
   }

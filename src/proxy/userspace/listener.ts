@@ -7,6 +7,10 @@ export interface Target {
   readonly port: number;
   /** `ip:port`, brackets around IPv6. */
   readonly address: string;
+  /** TCP: it is reached from the client's own address. */
+  readonly asClient?: boolean;
+  /** The prefix of hosts that it reaches without this node; undefined where there is none. */
+  readonly neighbours?: string | undefined;
 }
 
 /** Which endpoints of a ServicePort a listener leads to, as kube-proxy's chains SVC (`cluster`) and SVL (`local`). */

@@ -2,7 +2,7 @@ import type { NodeNetwork } from '../facts/node-network.ts';
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import type { ServicePort } from '../facts/service-port.ts';
 import type { ProxyState, QuarantinedPort } from '../proxy-backend.ts';
-import { buildListeners } from './build-listeners.ts';
+import { buildListeners, type ListenerOptions } from './build-listeners.ts';
 import { buildPortal } from './build-portal.ts';
 import type { ListenAddress } from './listener.ts';
 import type { NodeSockets, Transport } from './transport.ts';
@@ -23,6 +23,7 @@ export class Portals {
   #addresses = new Map<string, ListenAddress>();
   #obsolete = new Set<string>();
   #node: NodeNetwork | undefined;
+  #options: ListenerOptions = {};
 
   constructor(transport: Transport, sockets: NodeSockets) {
     this.#transport = transport;
@@ -43,7 +44,8 @@ export class Portals {
    * Opens and updates the listeners of these ServicePorts, and tells whose rules differ now. What no rule may lead to any more
    * stays open until `closeObsolete`.
    */
-  update({ node, ports }: ProxyState, keys: Iterable<string>): ReadonlySet<string> {
+  update({ node, ports }: ProxyState, keys: Iterable<string>, options: ListenerOptions = {}): ReadonlySet<string> {
+    this.#options = options;
     if (node !== this.#node) this.#takeOver(node);
     const changed = new Set<string>();
     // What failed before is tried again: a descriptor may be free by now.
@@ -102,7 +104,7 @@ export class Portals {
   }
 
   #open(key: string, selected: SelectedPort, node: NodeNetwork): readonly string[] {
-    const listeners = buildListeners(selected, node);
+    const listeners = buildListeners(selected, node, this.#options);
     for (const listener of listeners) {
       this.#obsolete.delete(listener.id);
       if (this.#addresses.has(listener.id)) {

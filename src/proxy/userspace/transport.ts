@@ -20,6 +20,12 @@ export interface Unreachable {
   readonly listener: ListenAddress;
 }
 
+/** A mark of packets, one bit, and the routing table that such packets ask. */
+export interface MarkedRoute {
+  readonly mark: number;
+  readonly table: number;
+}
+
 /** Sockets of one node's network namespace: the door through which the proxy reaches them. All throw what the kernel says. */
 export interface NodeSockets {
   /** Descriptor of the network namespace, for setns(2); undefined where it is that of this process. */
@@ -34,7 +40,14 @@ export interface NodeSockets {
   claim(address: string): boolean;
   /** Gives a claimed address up. */
   unclaim(address: string): void;
-  connectTcp(address: ListenAddress): Socket;
+  /** Connects, from a client's own address when it is given. */
+  connectTcp(address: ListenAddress, client?: string): Socket;
+  /** Delivers packets with this mark to this node, whatever their address. Throws where that or transparent sockets cannot be had. */
+  deliverMarked(family: Family, route: MarkedRoute): void;
+  /** Prefixes whose hosts reach each other without this node. */
+  onLinkPrefixes(family: Family): readonly string[];
+  /** Takes `deliverMarked` back. */
+  forwardMarked(family: Family, route: MarkedRoute): void;
   udpSocket(family: Family): Promise<UdpSocket>;
   /** Tells a client by ICMP that nobody listens. */
   sendUnreachable(message: Unreachable): void;

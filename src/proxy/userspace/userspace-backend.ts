@@ -1,7 +1,9 @@
 import type { ConntrackRunner, Family } from '../../netfilter/runner.ts';
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import type { ProxyBackend, ProxyState, SyncReport } from '../proxy-backend.ts';
+import { ClientAddresses } from './client-addresses.ts';
 import { Portals } from './portals.ts';
+import type { ReplyPath } from './reply-path.ts';
 import { stalePortalFlows } from './stale-portal-flows.ts';
 import type { NodeSockets, Transport } from './transport.ts';
 
@@ -11,6 +13,8 @@ export interface UserspaceBackendOptions {
   readonly transport: Transport;
   readonly sockets: NodeSockets;
   readonly conntrack: ConntrackRunner | undefined;
+  /** What brings replies to clients' own addresses back. */
+  readonly replyPath: Pick<ReplyPath, 'open' | 'close'>;
 }
 
 /** Userspace mode: listeners carry the traffic, and the rules of a kernel mode lead to them instead of to endpoints. */
@@ -18,23 +22,30 @@ export class UserspaceBackend implements ProxyBackend {
   readonly family: Family;
   readonly #options: UserspaceBackendOptions;
   readonly #portals: Portals;
+  readonly #clients: ClientAddresses;
 
   constructor(options: UserspaceBackendOptions) {
     this.family = options.rules.family;
     this.#options = options;
     this.#portals = new Portals(options.transport, options.sockets);
+    this.#clients = new ClientAddresses(options.replyPath);
   }
 
   async sync(state: ProxyState, changed: ReadonlySet<string> | 'all'): Promise<SyncReport> {
     const portals = this.#portals;
     const keys = changed === 'all' ? new Set([...state.ports.keys(), ...portals.keys()]) : changed;
     const before = this.#udpPortals(keys);
-    const differing = portals.update(state, keys);
+    const canPreserve = await this.#clients.update(state, keys, changed === 'all');
+    const differing = portals.update(state, keys, {
+      canPreserve,
+      onLink: canPreserve ? this.#options.sockets.onLinkPrefixes(this.family) : [],
+    });
     const portalState: ProxyState = { ...state, ports: portals.ports };
     const report = await this.#options.rules.sync(portalState, changed === 'all' ? 'all' : differing);
     portals.closeObsolete();
     await this.#endStaleFlows(before, differing);
-    return { ...report, quarantined: [...report.quarantined, ...portals.failed] };
+    const quarantined = [...report.quarantined, ...portals.failed];
+    return { ...report, quarantined, hidingClients: this.#clients.unmet };
   }
 
   isIntact(): Promise<boolean> {
@@ -43,6 +54,7 @@ export class UserspaceBackend implements ProxyBackend {
 
   async cleanup(): Promise<void> {
     await this.#options.rules.cleanup();
+    await this.#clients.close();
     this.#portals.closeAll();
   }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -104,6 +105,32 @@ it.each(['iptables', 'nftables'] as const)(
     const second = stack.use(startHostProxy(lab.node, [...words('userspace'), ...flags]));
     await second.synced;
     expect(await send(lab)).toMatchObject({ kind: 'answered', backend: '10.244.0.3:8080' });
+  },
+);
+
+it.each(['iptables', 'nftables'] as const)(
+  'towtank proxy shows endpoints the client where asked, by rules of %s, until clean-up',
+  async (rules) => {
+    const { lab, api, words } = await createHost();
+    const client = api.server.client('test');
+    const endpoints = [buildEndpoint({ ip: '10.244.0.2', nodeName: 'node-1' })];
+    const [slice] = (await client.list(resources.endpointSlices)).items;
+    await client.update(resources.endpointSlices, { ...slice!, endpoints });
+    const proxy = stack.use(startHostProxy(lab.node, [...words('userspace'), '--portal-rules', rules]));
+    await proxy.synced;
+    expect(await send(lab)).toMatchObject({ seenSource: '172.18.0.2' });
+    const annotations = { 'towtank.dev/client-address': 'preserve' };
+    const web = { name: 'web', namespace: 'default' };
+    await client.patch(resources.services, web, { type: 'merge', body: { metadata: { annotations } } });
+    await expect.poll(() => send(lab), { timeout: 30_000 }).toMatchObject({ seenSource: '10.244.0.9' });
+    const routing = (): string => lab.node.run(() => execFileSync('ip', ['rule'])).toString();
+    expect(routing()).toContain('fwmark 0x2000/0x2000 lookup 8192');
+    proxy.program.kill('SIGKILL');
+    await proxy.program.exited;
+    expect(await runHostProxy(lab.node, ['--cleanup'])).toEqual({ exitCode: 0, stderr: '' });
+    expect(routing()).not.toContain('0x2000');
+    expect(await runnersOf(lab).nft.listTable('ip', 'towtank-replies')).toBeUndefined();
+    expect(await runnersOf(lab).iptables.save('ipv4')).not.toContain('--transparent');
   },
 );
 

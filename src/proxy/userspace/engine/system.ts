@@ -11,6 +11,7 @@ export interface System {
   eventfd(count: number, flags: number): number;
   read(fd: number, data: Memory, length: number): number;
   socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Memory, length: number): number;
   connect(fd: number, address: Memory, length: number): number;
   accept4(fd: number, address: Memory, length: Memory, flags: number): number;
   recv(fd: number, data: Memory, length: number, flags: number): number;
@@ -37,6 +38,7 @@ const declarations = [
   'int eventfd(unsigned int count, int flags)',
   'long read(int fd, void *data, size_t length)',
   'int socket(int domain, int type, int protocol)',
+  'int bind(int fd, const void *address, uint32_t length)',
   'int connect(int fd, const void *address, uint32_t length)',
   'int accept4(int fd, void *address, void *length, int flags)',
   'long recv(int fd, void *data, size_t length, int flags)',

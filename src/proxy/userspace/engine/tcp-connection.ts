@@ -9,6 +9,7 @@ import {
   withoutPort,
 } from '../socket-address.ts';
 import type { Connection } from '../transport.ts';
+import { bindAsClient } from './bind-as-client.ts';
 import {
   EINPROGRESS,
   EPOLLERR,
@@ -153,6 +154,7 @@ export class TcpConnection implements Handler {
     candidate.encoded ??= encodeSocketAddress({ host: candidate.ip, port: candidate.port });
     this.#deadline = engine.now + (limits.connectTimeoutsMs[this.#attempts++] ?? 0);
     engine.connections.startConnecting(this);
+    if (candidate.asClient) bindAsClient(engine, endpoint.fd, { client: this.#clientAddress, endpoint: candidate });
     const result = system.connect(endpoint.fd, candidate.encoded, candidate.encoded.length);
     if (result < 0 && system.errno() !== EINPROGRESS) {
       this.attemptFailed();

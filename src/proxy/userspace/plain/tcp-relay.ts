@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { canonicalAddress, joinHostPort } from '../../../netfilter/address.ts';
 import type { Candidate } from '../balancer.ts';
+import { canPassAsClient } from '../can-pass-as-client.ts';
 import { COUNTER, observeLatency } from '../counters.ts';
 import type { ListenAddress } from '../listener.ts';
 import { buildProxyHeader } from '../proxy-protocol.ts';
@@ -86,10 +87,12 @@ export class TcpRelay {
     this.#await(endpoint, candidate, timeout);
   }
 
-  #dial({ ip, port }: Candidate): Socket | undefined {
+  #dial(candidate: Candidate): Socket | undefined {
     const { sockets, onError } = this.#context;
+    const { ip, port } = candidate;
+    const { host } = this.#clientAddress;
     try {
-      return sockets.connectTcp({ host: ip, port });
+      return sockets.connectTcp({ host: ip, port }, canPassAsClient(host, candidate) ? host : undefined);
     } catch (error) {
       onError(error);
       return undefined;

@@ -117,6 +117,18 @@ describe('a ServicePort', () => {
     expect(buildServicePorts(buildService({ ports }), 'ipv4', OPTIONS).map(({ portName }) => portName)).toEqual(['c']);
   });
 
+  it('shows endpoints the client by annotation, and an unknown value is told', () => {
+    const told: string[] = [];
+    const build = (value: string) =>
+      buildServicePorts(buildService({ annotations: { 'towtank.dev/client-address': value } }), 'ipv4', {
+        ...OPTIONS,
+        onInvalid: (field) => void told.push(field),
+      })[0]?.preservesClient;
+    expect(build('preserve')).toBe(true);
+    expect(build('true')).toBeUndefined();
+    expect(told).toEqual(['metadata.annotations[towtank.dev/client-address]']);
+  });
+
   it('chooses its balancing by annotation, and an unknown one is told', () => {
     const told: string[] = [];
     const build = (value: string) =>

@@ -1,0 +1,66 @@
+import type { Family, IptablesRunner, NftRunner } from '../../netfilter/runner.ts';
+import type { RulesMode } from '../config/proxy-config.ts';
+import { wordsOf } from '../nftables/family-words.ts';
+import type { NodeSockets } from './transport.ts';
+
+/** The bit that marks replies to sockets of the proxy, and the routing table that delivers what has it to this node. */
+export const REPLIES = { mark: 0x2000, table: 0x2000 } as const;
+
+const TABLE = 'towtank-replies';
+const MARK = `${REPLIES.mark}/${REPLIES.mark}`;
+const RULE = ['PREROUTING', '-p', 'tcp', '-m', 'socket', '--transparent', '-j', 'MARK', '--set-xmark', MARK];
+
+export interface ReplyPathOptions {
+  readonly family: Family;
+  readonly rules: RulesMode;
+  readonly nft?: NftRunner | undefined;
+  readonly iptables?: IptablesRunner | undefined;
+  readonly sockets: Pick<NodeSockets, 'deliverMarked' | 'forwardMarked'>;
+}
+
+/**
+ * Brings what endpoints reply to a client's own address back to the proxy, whose socket has that address: a rule marks packets for
+ * which there is such a socket, and a routing table of its own delivers what is marked.
+ */
+export class ReplyPath {
+  readonly #options: ReplyPathOptions;
+
+  constructor(options: ReplyPathOptions) {
+    this.#options = options;
+  }
+
+  /** Makes it, or makes sure of it. Rejects with what the kernel says. */
+  async open(): Promise<void> {
+    const { family, rules, sockets, iptables } = this.#options;
+    sockets.deliverMarked(family, REPLIES);
+    if (rules === 'nftables') {
+      await this.#nft(`add table ${this.#table}
+add chain ${this.#table} prerouting { type filter hook prerouting priority mangle; }
+flush chain ${this.#table} prerouting
+add rule ${this.#table} prerouting meta l4proto tcp socket transparent 1 meta mark set meta mark | ${REPLIES.mark}
+`);
+    } else if (!(await this.#hasRule())) await iptables?.run(family, ['-t', 'mangle', '-A', ...RULE]);
+  }
+
+  /** Removes it, whichever kind of rules it has. */
+  async close(): Promise<void> {
+    const { family, sockets, iptables } = this.#options;
+    await this.#nft(`add table ${this.#table}\ndelete table ${this.#table}\n`);
+    while (await this.#hasRule()) await iptables?.run(family, ['-t', 'mangle', '-D', ...RULE]);
+    sockets.forwardMarked(family, REPLIES);
+  }
+
+  get #table(): string {
+    return `${wordsOf(this.#options.family).table} ${TABLE}`;
+  }
+
+  async #nft(script: string): Promise<void> {
+    await this.#options.nft?.run(script);
+  }
+
+  async #hasRule(): Promise<boolean> {
+    const { family, iptables } = this.#options;
+    if (iptables === undefined) return false;
+    return (await iptables.run(family, ['-t', 'mangle', '-C', ...RULE])).exitCode === 0;
+  }
+}
