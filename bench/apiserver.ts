@@ -228,7 +228,7 @@ async function benchWrites(engine: 'memory' | 'sqlite', goal: number): Promise<v
       JSON.stringify({ metadata: { name: `bench-${from + i}` }, data: { a: 'x'.repeat(500) } }),
     );
   const write = (client: RawClient, body: string): Promise<number> => client.send('POST', configMaps, body);
-  await everyBody(server, 32, bodies(0, 8000), write);
+  await everyBody(server, 32, bodies(0, 15_000), write);
   for (const [at, how] of ['TLS', 'plain HTTP'].entries()) {
     const asked = how === 'TLS' ? server : { ...server, url: server.plainUrl };
     const before = await server.read();

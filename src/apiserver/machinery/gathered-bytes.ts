@@ -1,4 +1,6 @@
 const EMPTY = Buffer.alloc(0);
+/** Characters that are written one by one before a call of Node's would have begun. */
+const SHORT = 64;
 
 /** Copies bytes behind each other into one buffer: thousands of small ones cost more than what is in them. */
 export class GatheredBytes {
@@ -23,7 +25,11 @@ export class GatheredBytes {
   /** Characters up to 255. */
   appendText(text: string): void {
     this.#reserve(text.length);
-    this.#length += this.#buffer.write(text, this.#length, 'latin1');
+    const buffer = this.#buffer;
+    const at = this.#length;
+    if (text.length > SHORT) buffer.write(text, at, 'latin1');
+    else for (let i = 0; i < text.length; i++) buffer[at + i] = text.charCodeAt(i);
+    this.#length += text.length;
   }
 
   /** Any characters. */

@@ -1,7 +1,7 @@
 import type { KeyValue } from '../../store/store.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
 import type { ServedResource } from './served-resource.ts';
-import { writeWire } from './stored-object.ts';
+import { wireLength, writeWire } from './stored-object.ts';
 
 /** About the bytes of one segment: few writes for a long list, little to make again for one change. */
 const SEGMENT = 192 * 1024;
@@ -9,6 +9,9 @@ const SEGMENT = 192 * 1024;
 const CRUMB = SEGMENT / 4;
 /** Bytes that one API server keeps; the lists that nobody has asked for the longest go first. */
 const KEPT = 48 * 1024 * 1024;
+
+/** Objects whose bytes are counted beforehand at most: it is the work of one turn of the event loop. */
+const MEASURED = 20_000;
 
 /** Neighbours in the order of their keys, as they stand in a list: each behind a comma. */
 interface Segment {
@@ -48,15 +51,17 @@ export class ListSegments {
     return this.#size;
   }
 
-  /** Length of the pieces, when all of them are kept. */
+  /** Length of the pieces, where it can be told without making them. */
   length(of: ListIdentity, entries: readonly KeyValue[]): number | undefined {
     const segments = this.#known(of)?.segments;
     let length = 0;
+    let measured = 0;
     for (let at = 0; at < entries.length; ) {
       const segment = validAt(segments, entries, at);
-      if (segment === undefined) return undefined;
-      length += segment.bytes.length;
-      at += segment.entries.length;
+      const own = segment ? segment.bytes.length : wireLength(entries[at]!, of.resource);
+      if (own === undefined || (segment === undefined && ++measured > MEASURED)) return undefined;
+      length += segment ? own : own + 1;
+      at += segment ? segment.entries.length : 1;
     }
     return length;
   }
