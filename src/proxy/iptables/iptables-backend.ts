@@ -7,7 +7,7 @@ import type { FixedOptions } from './build-fixed-chains.ts';
 import { checkScript } from './check-script.ts';
 import { writeCleanup } from './cleanup.ts';
 import { readExisting } from './existing-rules.ts';
-import { READ_ALL_RULES, RestoreScript } from './restore-script.ts';
+import { MANY_RULES, RestoreScript } from './restore-script.ts';
 import { Transaction } from './transaction.ts';
 import { writeEdits, writeFixed, writePort, writeShared, writeStale } from './write-rules.ts';
 
@@ -142,8 +142,10 @@ export class IptablesBackend implements ProxyBackend {
 
   async #restore(script: RestoreScript, transaction?: Transaction): Promise<void> {
     try {
-      const readAll = script.ruleCount('nat') > READ_ALL_RULES && (await this.#usesNft());
-      await this.#runner.restore(this.family, script.take({ readAll }), { noflush: true });
+      const isLarge = script.ruleCount('nat') > MANY_RULES;
+      const isNft = isLarge && (await this.#usesNft());
+      const text = script.take({ readAll: isNft, inOrder: isLarge && !isNft });
+      await this.#runner.restore(this.family, text, { noflush: true });
     } catch (error) {
       transaction?.undo();
       throw error;

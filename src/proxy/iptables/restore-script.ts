@@ -78,14 +78,15 @@ export class RestoreScript {
    * The text; it can be taken once, so that it is not in memory twice. `readAll`: iptables-nft-restore collects the names of
    * all chains in a sorted list by linear search, which takes seconds for ten thousand of them; a command without a chain
    * (`-S`, its output is ignored) makes it read the whole table instead. It must come after what concerns the built-in
-   * chains, which are not created any more behind it. Chains are declared in the order of their names: iptables-legacy-restore
-   * keeps them in a sorted list, and finds them in two thirds of the time where neighbours in it were made one after the other.
+   * chains, which are not created any more behind it. `inOrder` declares chains in the order of their names:
+   * iptables-legacy-restore keeps them in a sorted list, and finds them in two thirds of the time where neighbours in it were
+   * made one after the other. iptables-nft-restore takes a little longer then.
    */
-  take({ readAll = false }: { readonly readAll?: boolean } = {}): string {
+  take({ readAll = false, inOrder = false }: { readonly readAll?: boolean; readonly inOrder?: boolean } = {}): string {
     const parts: string[] = [];
     for (const [table, { baseChains, jumps, chains, rules, deleted }] of this.#sections) {
       parts.push(`*${table}`, ...baseChains, ...jumps, ...(readAll && table === 'nat' ? ['-S'] : []));
-      chains.sort();
+      if (inOrder) chains.sort();
       for (const lines of [chains, rules, deleted]) {
         for (const line of lines) parts.push(line);
         lines.length = 0;
@@ -116,5 +117,5 @@ export class RestoreScript {
   }
 }
 
-/** With so many rules reading the whole table is quicker for iptables-nft-restore than naming its chains. */
-export const READ_ALL_RULES = 1000;
+/** With so many rules it is worth to know how the program at hand finds chains: see RestoreScript.take. */
+export const MANY_RULES = 1000;

@@ -1,9 +1,10 @@
 import type { Chain } from '../../netfilter/nftables/table.ts';
 import type { Endpoint } from '../facts/endpoint.ts';
 import type { EndpointSelection, SelectedPort } from '../facts/select-endpoints.ts';
+import type { ServicePort } from '../facts/service-port.ts';
 import { hairpin } from './build-port-rules.ts';
 import { changeServiceChain, type ElementChanges, type RuleContext } from './build-service-chain.ts';
-import { serviceObjects } from './object-names.ts';
+import { type ServiceObjects, serviceObjects } from './object-names.ts';
 
 /** What a change of endpoints alone does to the rules of a ServicePort. */
 export interface EndpointChanges {
@@ -25,13 +26,13 @@ export function changeEndpoints(
   if (before.port !== port || port.affinitySeconds > 0 || !leadsAlike(before.endpoints, after.endpoints)) {
     return undefined;
   }
-  const names = serviceObjects(port);
+  const chainNames = namesOf(port);
   const chains: Chain[] = [];
   const elements: ElementChanges = { added: [], removed: [] };
   for (const policy of ['cluster', 'local'] as const) {
     const [old, now] = [before.endpoints[policy], after.endpoints[policy]];
     if (hasSameAddresses(old, now)) continue;
-    const choice = { chain: names[policy], port };
+    const choice = { chain: chainNames[policy], port };
     const change = changeServiceChain({ ...choice, endpoints: old }, { ...choice, endpoints: now }, context);
     if (change.chain !== undefined) chains.push(change.chain);
     elements.added.push(...change.elements.added);
@@ -41,6 +42,18 @@ export function changeEndpoints(
   for (const endpoint of gone) elements.removed.push(hairpin(port, endpoint));
   for (const endpoint of come) elements.added.push(hairpin(port, endpoint));
   return { chains, elements };
+}
+
+// Services whose endpoints changed once change again: their hashes are kept, those of all others are not worth the memory.
+const names = new WeakMap<ServicePort, ServiceObjects>();
+
+function namesOf(port: ServicePort): ServiceObjects {
+  let found = names.get(port);
+  if (found === undefined) {
+    found = serviceObjects(port);
+    names.set(port, found);
+  }
+  return found;
 }
 
 // Where packets to a Service go depends on which lists are empty, and on nothing else of the endpoints.
