@@ -31,12 +31,16 @@ export function addProxyCommand(program: Command): void {
       ]),
     )
     .option('--idle-timeout <duration>', 'userspace mode: reset connections that say nothing (default: never)')
-    .option('--drain-timeout <duration>', 'userspace mode: reset connections to endpoints that left (default: never)')
+    .option(
+      '--drain-timeout <duration>',
+      'userspace mode: reset connections of what left or was replaced (default: never)',
+    )
     .option('--cleanup', 'remove the rules of any proxy and end')
     .addHelpText(
       'after',
       `
 Rules are written in the network namespace that the command is started in, and stay when it ends.
+In userspace mode another one for the same node takes over from it.
 
 Examples:
   towtank proxy --kubeconfig /etc/kubernetes/proxy.conf --node-name node-1 --proxy-mode nftables

@@ -159,7 +159,8 @@ describe('towtank proxy that takes over from a running one', () => {
       expect(outcomes.length).toBeGreaterThan(20 * ROUNDS);
       // Those between the first and the last had nothing that lasted.
       await Promise.all(old.slice(1, -1).map(ended));
-      expect(first.log()).toContain('connections that go on here: 1');
+      // The long one, and short ones that were on their way.
+      expect(first.log()).toMatch(/connections that go on here: [1-9]/);
       expect(await long.echo('last')).toBe('last');
       long.socket.end();
       await ended(first);
@@ -201,7 +202,7 @@ describe('towtank proxy that takes over from a running one', () => {
     start();
     expect(await reset).toMatchObject([{ code: 'ECONNRESET' }]);
     await ended(first);
-    expect(first.log()).toContain('connections reset: 1');
+    expect(first.log()).toMatch(/connections reset: [1-9]/);
   });
 
   it('starts from nothing when the old one is killed before it gave anything', async () => {
