@@ -234,14 +234,14 @@ describe('endpoints in shared maps', () => {
     expect(widths.reduce((sum, width) => sum + width, 0)).toBe(DRAWN_NUMBERS);
   });
 
-  test('chains have ranges of their own, 16 to a map', () => {
-    const ports = Array.from({ length: 17 }, (_, index) =>
+  test('chains have ranges of their own, 8 to a map', () => {
+    const ports = Array.from({ length: 9 }, (_, index) =>
       buildSelectedPort(buildServicePort({ name: `svc${index}`, clusterIP: `10.96.0.${index}` }), [
         buildProxyEndpoint(),
       ]),
     );
     const table = buildTable(buildProxyState(ports), defaultDispatch(0));
-    expect(table.sets.get('service-endpoints-0')?.elements.size).toBe(16);
+    expect(table.sets.get('service-endpoints-0')?.elements.size).toBe(8);
     expect(table.sets.get('service-endpoints-1')?.elements.size).toBe(1);
     for (const key of keysOf(table, 'service-endpoints-0')) expect(Number(key.split('-')[1])).toBeLessThan(2 ** 32);
   });
