@@ -191,6 +191,26 @@ describe('towtank proxy that takes over from a running one', () => {
     await expect.poll(() => lab.send(late), patience).toMatchObject({ kind: 'answered' });
   });
 
+  it('takes over more sockets than one message can pass', async () => {
+    const { lab, api, start } = await createHost();
+    const client = api.server.client('test');
+    const endpoints = [buildEndpoint({ ip: IPS[0]! })];
+    for (let index = 0; index < 300; index++) {
+      const clusterIP = `10.96.${1 + Math.floor(index / 200)}.${1 + (index % 200)}`;
+      const service = `many-${index}`;
+      await client.create(resources.services, buildService({ name: service, clusterIP }));
+      await client.create(resources.endpointSlices, buildEndpointSlice({ name: `${service}-1`, service, endpoints }));
+    }
+    const first = start();
+    await first.synced;
+    const second = start();
+    await expect.poll(() => second.log(), patience).toContain('listeners taken over: 304');
+    await ended(first);
+    for (const destination of ['10.96.1.1', '10.96.2.100']) {
+      expect(await lab.send({ ...POD, destination, port: 80 })).toMatchObject({ kind: 'answered' });
+    }
+  });
+
   it('resets the connections of the old one after the drain time-out', async () => {
     const { lab, start } = await createHost();
     const first = start('--drain-timeout', '100ms');
