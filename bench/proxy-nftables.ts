@@ -26,7 +26,7 @@ import { comparison, limited, median, printTable, quantile, type Row, shown } fr
 
 const ROUNDS = 5;
 const CHANGES = 200;
-const BURSTS = 20;
+const BURSTS = 60;
 const MEMORY_SIZE: Size = { services: 5000, endpoints: 10 };
 const CONNECTION_SIZE: Size = { services: 10_000, endpoints: 5 };
 const IDLE_SECONDS = 20;
