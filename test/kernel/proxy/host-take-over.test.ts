@@ -15,7 +15,7 @@ import {
   serveApiIn,
   startHostProxy,
 } from '../../helpers/host-proxy.ts';
-import { PacketLab, type PacketOutcome } from '../../helpers/packet-lab.ts';
+import { PacketLab } from '../../helpers/packet-lab.ts';
 import { LAB } from '../../helpers/proxy-node.ts';
 
 const ROUNDS = Number(process.env['TOWTANK_TAKE_OVERS'] ?? 3);
@@ -60,22 +60,6 @@ async function createHost(): Promise<Host> {
   await client.create(resources.endpointSlices, buildEndpointSlice({ name: 'sticky-1', service: 'sticky', endpoints }));
   const words = ['--kubeconfig', api.kubeconfig, '--node-name', 'node-1', '--proxy-mode', 'userspace'];
   return { lab, api, words, start: (...more) => stack.use(startHostProxy(lab.node, [...words, ...more])) };
-}
-
-/** New connections to every kind of address, without pause, until it is told to stop. */
-function load(lab: PacketLab): { stop(): Promise<PacketOutcome[]> } {
-  let running = true;
-  const outcomes: PacketOutcome[] = [];
-  const senders = TARGETS.map(async (target) => {
-    while (running) outcomes.push(await lab.send(target));
-  });
-  return {
-    stop: async () => {
-      running = false;
-      await Promise.all(senders);
-      return outcomes;
-    },
-  };
 }
 
 /** A connection that stays, to a server that sends back what it gets. */
@@ -143,7 +127,7 @@ describe('towtank proxy that takes over from a running one', () => {
       const ask = await openFlow(lab);
       expect(await long.echo('first')).toBe('first');
       const [flow, sticky] = [await ask(), await answeredBy(lab)];
-      const traffic = load(lab);
+      const traffic = lab.keepSending(TARGETS);
       const old = [first];
       for (let round = 0; round < ROUNDS; round++) {
         const next = start();
@@ -269,7 +253,7 @@ describe('towtank proxy whose successor fails', () => {
     const first = start();
     await first.synced;
     await expect.poll(() => lab.send(TARGETS[0]), patience).toMatchObject({ kind: 'answered' });
-    const traffic = load(lab);
+    const traffic = lab.keepSending(TARGETS);
     const running = meet(lab);
     const descriptors = take(running);
     if (when === 'before it serves') for (const { flows } of running.ready()!.clients) expect(flows).toEqual([]);

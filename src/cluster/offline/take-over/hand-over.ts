@@ -1,11 +1,11 @@
 import { createServer, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { descriptorOf, peerOf } from '../../../kernel/named-sockets.ts';
 import type { Proxy as NodeProxy } from '../../../proxy/proxy-server.ts';
 import type { MovableTransport } from '../../../proxy/userspace/movable-transport.ts';
 import { Conversation, expectKind } from './conversation.ts';
 import { type Question, VERSION } from './messages.ts';
 import type { ServerSockets } from './server-sockets.ts';
+import { within } from './within.ts';
 
 export interface HandOverOptions {
   /** Descriptor of the socket at which new proxies ask; closed in the end. */
@@ -105,12 +105,7 @@ export class HandOver implements AsyncDisposable {
   }
 
   async #untilReady(conversation: Conversation): Promise<void> {
-    const cancel = new AbortController();
-    const tooLate = delay(this.#options.patienceMs, 'late' as const, { signal: cancel.signal });
-    tooLate.catch(() => {});
-    const question = await Promise.race([conversation.next(), tooLate]);
-    cancel.abort();
-    if (question === 'late') throw new Error('it took too long to write its rules');
-    expectKind(question, 'ready');
+    const tooLate = (): Error => new Error('it took too long to write its rules');
+    expectKind(await within(conversation.next(), this.#options.patienceMs, tooLate), 'ready');
   }
 }

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../../errors/towtank-error.ts';
 import type { MovableTransport, MovedClients } from '../../../proxy/userspace/movable-transport.ts';
 import type { NodeSockets } from '../../../proxy/userspace/transport.ts';
 import type { RunningProxy } from './running-proxy.ts';
 import type { ServerSockets } from './server-sockets.ts';
+import { within } from './within.ts';
 
 export interface TakeOverParts {
   readonly nodeName: string;
@@ -53,12 +53,7 @@ export class TakeOver {
    * one that has ended meanwhile leaves its place.
    */
   async finish(synced: Promise<void>): Promise<void> {
-    const cancel = new AbortController();
-    const tooLate = delay(RULES_MS, 'late' as const, { signal: cancel.signal });
-    tooLate.catch(() => {});
-    const outcome = await Promise.race([synced, tooLate]);
-    cancel.abort();
-    if (outcome === 'late') throw new UserError(LATE);
+    await within(synced, RULES_MS, () => new UserError(LATE));
     this.#begin(this.#running.ready()?.clients ?? []);
     this.#running.done();
     this.#servers.closeUnused();
