@@ -1,4 +1,4 @@
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -15,8 +15,14 @@ const suite = (name: string, seconds: number) => ({
   },
 });
 
-// Pure rooms leave nothing behind that the next file could trip over: their tests share threads and loaded modules.
-const pure = { pool: 'threads' as const, isolate: false };
+// Pure rooms leave nothing behind that the next file could trip over: their tests share threads and loaded modules. Node
+// reads the sources as they are, so nothing is transformed first; every core takes a share.
+const pure = {
+  pool: 'threads' as const,
+  isolate: false,
+  maxWorkers: Math.max(2, availableParallelism() - 1),
+  experimental: { viteModuleRunner: false, nodeLoader: false },
+};
 // Real things take the time that a busy machine gives them; only what never comes is a failure.
 const real = { fileParallelism: false, expect: { poll: { timeout: 30_000 } } };
 

@@ -9,7 +9,7 @@ import { FakeIptables } from '../../../helpers/fake-iptables.ts';
 import { NODES, RandomCluster, ZONES } from '../../../helpers/random-services.ts';
 import { seededRandom } from '../../../helpers/seeded-random.ts';
 
-const RUNS = Number(process.env['TOWTANK_PROPERTY_RUNS'] ?? 12);
+const RUNS = Number(process.env['TOWTANK_PROPERTY_RUNS'] ?? 8);
 const EDITS = 40;
 const OPTIONS = { conntrackTcpBeLiberal: false };
 const EVERYTHING_ORDERED = { unordered: /^$/ };

@@ -11,7 +11,7 @@ import { buildNodeFacts } from '../../../helpers/build-proxy-facts.ts';
 import { CollidingCluster } from '../../../helpers/colliding-cluster.ts';
 import { seededRandom } from '../../../helpers/seeded-random.ts';
 
-const runs = Number(process.env.TOWTANK_PROPERTY_RUNS ?? 12);
+const runs = Number(process.env.TOWTANK_PROPERTY_RUNS ?? 8);
 const seed = Number(process.env.TOWTANK_SEED ?? 20_260_101);
 const editsPerRun = 60;
 
