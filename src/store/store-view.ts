@@ -1,6 +1,6 @@
 import type { TowtankError } from '../errors/towtank-error.ts';
 import { History } from './history.ts';
-import { prefixEnd, SortedKeys } from './sorted-keys.ts';
+import { prefixEnd, SortedEntries } from './sorted-entries.ts';
 import {
   type KeyValue,
   type RangeOptions,
@@ -17,7 +17,7 @@ import { WatchHub } from './watch-hub.ts';
 export class StoreView {
   readonly #hub = new WatchHub();
   #values = new Map<string, KeyValue>();
-  #keys = new SortedKeys();
+  #sorted = new SortedEntries();
   #history = new History();
   #revision: number;
   #compactedRevision: number;
@@ -40,7 +40,7 @@ export class StoreView {
   }
 
   count(prefix: string): number {
-    return this.#keys.count(prefix, prefixEnd(prefix));
+    return this.#sorted.count(prefix, prefixEnd(prefix));
   }
 
   range(prefix: string, options: RangeOptions = {}): RangeResult {
@@ -52,10 +52,9 @@ export class StoreView {
       atRevision === undefined || atRevision === this.#revision ? [] : this.#history.after(atRevision, prefix);
     const revision = atRevision ?? this.#revision;
     if (changed.length > 0) return { ...this.#rangeBefore(changed, { from, to, limit }), revision };
-    const items: KeyValue[] = [];
-    this.#keys.scan(from, to, (key) => items.push(this.#values.get(key)!) !== limit);
+    const items = this.#sorted.range(from, to, limit || undefined);
     const last = items.at(-1);
-    const remaining = limit > 0 && last !== undefined ? this.#keys.count(`${last.key}\0`, to) : 0;
+    const remaining = limit > 0 && last !== undefined ? this.#sorted.count(`${last.key}\0`, to) : 0;
     return { items, remaining, revision };
   }
 
@@ -66,9 +65,7 @@ export class StoreView {
 
   /** All versions as of now, in the order of their keys. */
   entries(): KeyValue[] {
-    const all: KeyValue[] = [];
-    this.#keys.scan('', undefined, (key) => all.push(this.#values.get(key)!) > 0);
-    return all;
+    return this.#sorted.range('', undefined);
   }
 
   watch(request: WatchRequest): StoreWatch {
@@ -88,11 +85,10 @@ export class StoreView {
   record(event: StoreEvent): void {
     const { key, current } = event;
     if (current === undefined) {
-      if (this.#values.delete(key)) this.#keys.remove(key);
+      if (this.#values.delete(key)) this.#sorted.remove(key);
     } else {
-      const size = this.#values.size;
       this.#values.set(key, current);
-      if (this.#values.size > size) this.#keys.add(key);
+      this.#sorted.put(current);
     }
     this.#history.append(event);
     this.#revision = event.revision;
@@ -115,11 +111,11 @@ export class StoreView {
   reset(revision: number, entries: Iterable<KeyValue>): void {
     const before = this.#revision;
     this.#values = new Map();
-    this.#keys = new SortedKeys();
+    this.#sorted = new SortedEntries();
     this.#history = new History();
     for (const entry of entries) {
       this.#values.set(entry.key, entry);
-      this.#keys.add(entry.key);
+      this.#sorted.put(entry);
     }
     this.#revision = revision;
     this.#compactedRevision = revision;
@@ -159,18 +155,17 @@ export class StoreView {
         items.push(restored[next++]!);
       return !full();
     };
-    this.#keys.scan(from, to, (key) => {
-      if (!take(key)) return false;
-      if (!before.has(key)) items.push(this.#values.get(key)!);
-      return !full();
-    });
+    for (const entry of this.#sorted.range(from, to, limit > 0 ? limit + before.size : undefined)) {
+      if (!take(entry.key)) break;
+      if (!before.has(entry.key)) items.push(entry);
+    }
     take(undefined);
     if (limit === 0 || items.length < limit) return { items, remaining: 0 };
     return { items, remaining: this.#countBefore(before, `${items.at(-1)!.key}\0`, to) };
   }
 
   #countBefore(before: ReadonlyMap<string, KeyValue | undefined>, from: string, to: string | undefined): number {
-    let count = this.#keys.count(from, to);
+    let count = this.#sorted.count(from, to);
     for (const [key, value] of before) {
       if (key < from) continue;
       if (this.#values.has(key)) count--;

@@ -105,8 +105,7 @@ export async function listCollection(
   const metadata = { resourceVersion: String(revision), ...more };
   if (media.representation === 'object') {
     const head = { kind: `${resource.type.kind}List`, apiVersion: apiVersionOf(resource.type), metadata };
-    const whole = isWhole(asked) ? { of: asked, segments: machinery.segments } : undefined;
-    return listReply(head, { entries, resource }, whole);
+    return listReply(head, entries, { of: asked, segments: machinery.segments, isWhole: isWhole(asked) });
   }
   const rows = entries.map((entry) => rowOf(entry, resource));
   if (media.representation === 'partial') {

@@ -9,6 +9,11 @@ const SEGMENT = 192 * 1024;
 const CRUMB = SEGMENT / 4;
 /** Bytes that one API server keeps; the lists that nobody has asked for the longest go first. */
 const KEPT = 48 * 1024 * 1024;
+/**
+ * About the bytes of which one answer makes copies that are kept. A long list that is asked for once leaves little behind, and
+ * nobody pays for all of its copies: fresh memory and the garbage collection that it calls for cost several times the list.
+ */
+const KEPT_AT_ONCE = 4 * 1024 * 1024;
 
 /** Objects whose bytes are counted beforehand at most: it is the work of one turn of the event loop. */
 const MEASURED = 20_000;
@@ -32,18 +37,27 @@ export interface ListIdentity {
   readonly namespace: string | undefined;
 }
 
+/** Bounds of what is kept, in bytes. */
+export interface ListSegmentsOptions {
+  readonly kept?: number;
+  readonly keptAtOnce?: number;
+}
+
 /**
  * Long lists as a few large pieces of JSON that are kept. A segment holds the versions that it was made of and is good as
  * long as these stand in the list one behind the other: nothing has to be told to it, and a change costs one segment.
  */
 export class ListSegments {
   readonly #kept: number;
+  readonly #keptAtOnce: number;
   // The list asked for last is the last.
   readonly #lists = new Map<string, KnownList>();
   #size = 0;
+  #spare: GatheredBytes | undefined;
 
-  constructor(kept = KEPT) {
+  constructor({ kept = KEPT, keptAtOnce = KEPT_AT_ONCE }: ListSegmentsOptions = {}) {
     this.#kept = kept;
+    this.#keptAtOnce = keptAtOnce;
   }
 
   /** Bytes that are kept. */
@@ -66,13 +80,26 @@ export class ListSegments {
     return length;
   }
 
-  /** The items in pieces, each the work of one turn of the event loop: a comma stands before every item. */
+  /**
+   * The items in pieces, each the work of one turn of the event loop and good until the next is asked for: a comma stands before
+   * every item.
+   */
   *pieces(of: ListIdentity, entries: readonly KeyValue[]): Generator<Buffer> {
     const known = this.#known(of)?.segments;
     const segments = new Map<KeyValue, Segment>();
     let size = 0;
+    let made = 0;
     for (let at = 0; at < entries.length; ) {
-      const segment = validAt(known, entries, at) ?? makeSegment(known, { of, entries, at });
+      const place = { of, entries, at };
+      let segment = validAt(known, entries, at);
+      if (segment === undefined && made < this.#keptAtOnce) {
+        segment = makeSegment(known, place);
+        made += segment.bytes.length;
+      }
+      if (segment === undefined) {
+        at = yield* this.#passing(known, place);
+        continue;
+      }
       at += segment.entries.length;
       size += segment.bytes.length;
       if (size <= this.#kept) segments.set(segment.entries[0]!, segment);
@@ -80,6 +107,21 @@ export class ListSegments {
       yield segment.bytes;
     }
     if (size <= this.#kept) this.#keep(of, { resource: of.resource, segments, size });
+  }
+
+  /** The same for a list of which nothing is kept. */
+  *passingPieces(of: ListIdentity, entries: readonly KeyValue[]): Generator<Buffer> {
+    for (let at = 0; at < entries.length; ) at = yield* this.#passing(undefined, { of, entries, at });
+  }
+
+  // One piece, in a buffer that the next such piece reuses: a fresh one for each would call the garbage collector.
+  *#passing(known: Segments, place: Place): Generator<Buffer, number> {
+    const gathered = this.#spare ?? new GatheredBytes(SEGMENT + SEGMENT / 8);
+    this.#spare = undefined;
+    const end = gather(gathered, known, { ...place, crumb: 0 });
+    yield gathered.borrow();
+    this.#spare = gathered;
+    return end;
   }
 
   #known(of: ListIdentity): KnownList | undefined {
@@ -125,19 +167,25 @@ interface Place {
   readonly at: number;
 }
 
-function makeSegment(known: Segments, { of, entries, at }: Place): Segment {
+function makeSegment(known: Segments, place: Place): Segment {
   const gathered = new GatheredBytes(SEGMENT + SEGMENT / 8);
+  const end = gather(gathered, known, { ...place, crumb: CRUMB });
+  return { entries: place.entries.slice(place.at, end), bytes: gathered.take() };
+}
+
+// Up to the next segment that is known; one with fewer than `crumb` bytes before it is gathered too. Returns where the rest begins.
+function gather(gathered: GatheredBytes, known: Segments, place: Place & { readonly crumb: number }): number {
+  const { of, entries, at, crumb } = place;
   let end = at;
   while (end < entries.length && gathered.length < SEGMENT) {
     const next = end === at ? undefined : validAt(known, entries, end);
-    if (next && gathered.length > CRUMB) break;
+    if (next && gathered.length > crumb) return end;
     if (next) {
       gathered.append(next.bytes, 0, next.bytes.length);
-      end += next.entries.length;
-      break;
+      return end + next.entries.length;
     }
     gathered.appendText(',');
     writeWire(gathered, entries[end++]!, of.resource);
   }
-  return { entries: entries.slice(at, end), bytes: gathered.take() };
+  return end;
 }

@@ -37,15 +37,22 @@ const versions = (items: readonly Item[]): string[] =>
 const expected = (entries: readonly KeyValue[]): string[] =>
   entries.map(({ key, modRevision }) => `${key.slice(key.lastIndexOf('/') + 1)} ${modRevision}`);
 
+/** Copies, for a piece is good only until the next one. */
+const copies = (pieces: Iterable<Buffer>): Buffer[] => Array.from(pieces, (piece) => Buffer.from(piece));
+
 describe('segments of a list', () => {
-  test('hold every item in order, whatever was changed, added or removed before', () => {
+  test.each([
+    ['all are kept', {}],
+    ['few are kept at once', { keptAtOnce: 300_000 }],
+    ['none is kept', { keptAtOnce: 0 }],
+  ])('hold every item in order, whatever was changed, added or removed before: %s', (_, options) => {
     const seed = Date.now() % 1_000_000;
     const random = seededRandom(seed);
-    const segments = new ListSegments();
+    const segments = new ListSegments(options);
     const entries = entriesOf(2000);
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 15; round++) {
       const told = segments.length(all, entries);
-      const pieces = [...segments.pieces(all, entries)];
+      const pieces = copies(segments.pieces(all, entries));
       expect(told, `seed ${seed}`).toBe(Buffer.concat(pieces).length);
       expect(versions(read(pieces)), `seed ${seed}`).toEqual(expected(entries));
       expect(segments.length(all, entries), `seed ${seed}`).toBe(Buffer.concat(pieces).length);
@@ -69,6 +76,40 @@ describe('segments of a list', () => {
     entries[1000] = entryOf('c-001000', 5000);
     const second = [...segments.pieces(all, entries)];
     expect(second.filter((piece) => !first.includes(piece))).toHaveLength(1);
+  });
+
+  test('are kept bit by bit, so that nobody waits for all of them', () => {
+    const segments = new ListSegments({ keptAtOnce: 500_000 });
+    const entries = entriesOf(2000);
+    const length = segments.length(all, entries)!;
+    const sizes: number[] = [];
+    while (segments.size < length) {
+      expect(versions(read(copies(segments.pieces(all, entries))))).toEqual(expected(entries));
+      sizes.push(segments.size);
+    }
+    for (const [i, size] of sizes.entries()) expect(size - (sizes[i - 1] ?? 0)).toBeLessThan(750_000);
+    expect(sizes.length).toBeGreaterThan(3);
+    const [first, second] = [[...segments.pieces(all, entries)], [...segments.pieces(all, entries)]];
+    expect(second.every((piece, i) => piece === first[i])).toBe(true);
+  });
+
+  test('of a list that nobody else asks for are not kept', () => {
+    const segments = new ListSegments();
+    const entries = entriesOf(1000);
+    expect(versions(read(copies(segments.passingPieces(all, entries))))).toEqual(expected(entries));
+    expect(segments.size).toBe(0);
+  });
+
+  test('are right for two who are answered at the same time', () => {
+    const segments = new ListSegments({ keptAtOnce: 0 });
+    const entries = entriesOf(1000);
+    const [a, b] = [segments.pieces(all, entries), segments.pieces(all, entries)];
+    const found: [Buffer[], Buffer[]] = [[], []];
+    for (let pieceA = a.next(), pieceB = b.next(); !pieceA.done && !pieceB.done; pieceA = a.next(), pieceB = b.next()) {
+      found[0].push(Buffer.from(pieceA.value));
+      found[1].push(Buffer.from(pieceB.value));
+    }
+    for (const pieces of found) expect(versions(read(pieces))).toEqual(expected(entries));
   });
 
   test('leave no crumbs behind insertions', () => {
@@ -95,7 +136,7 @@ describe('segments of a list', () => {
   });
 
   test('take no more memory than they may: the list asked for last stays', () => {
-    const segments = new ListSegments(1_500_000);
+    const segments = new ListSegments({ kept: 1_500_000 });
     const entries = entriesOf(1000);
     const piecesOf = (namespace: string): Buffer[] => [...segments.pieces({ ...all, namespace }, entries)];
     const [a, b] = [piecesOf('a'), piecesOf('b')];
