@@ -21,8 +21,9 @@ export function buildProgram(outcome: Outcome): Command {
     .showHelpAfterError('(add --help to see what is possible)')
     .enablePositionalOptions()
     .exitOverride();
-  program.usage('<command> [options]').argument('[word]');
-  program.action((unknown: string | undefined) => {
+  // Whatever stands behind a command that there is not, it is the command that is wrong.
+  program.usage('<command> [options]').argument('[words...]').passThroughOptions();
+  program.action(([unknown]: readonly string[]) => {
     if (unknown !== undefined) throw unknownCommand(program, unknown);
     program.outputHelp();
   });
@@ -45,9 +46,11 @@ function unknownCommand(program: Command, word: string): UserError {
   return new UserError({
     code: 'ERR_USAGE',
     message: `unknown command "${word}"`,
-    hint: `towtank knows: ${known.join(', ')}`,
+    hint: word === 'kubectl' ? KUBECTL : `towtank knows: ${known.join(', ')}`,
   });
 }
+
+const KUBECTL = 'export KUBECONFIG=$(towtank kubeconfig --path), then run kubectl itself';
 
 const EXAMPLES = `
 Examples:

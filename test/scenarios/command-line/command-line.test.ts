@@ -19,6 +19,9 @@ function file(name: string, text: string): string {
 describe('bad input on the command line', () => {
   it.each([
     [['frobnicate'], 'unknown command "frobnicate"'],
+    [['frobnicate', 'it', '-x'], 'unknown command "frobnicate"'],
+    [['kubectl', 'get', 'pods', '-A'], 'export KUBECONFIG=$(towtank kubeconfig --path)'],
+    [['--nodez'], "unknown option '--nodez'"],
     [['up', '--nodez', '3'], "unknown option '--nodez'"],
     [['up', '--nodes', 'many'], "option '--nodes <count>' argument 'many' is invalid"],
     [['up', '--nodes', '0'], 'spec.nodes: must be a whole number from 1 to 250'],
