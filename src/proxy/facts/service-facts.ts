@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.ts';
 import { FrontendClaims, type FrontendConflict } from './frontend-claims.ts';
 import { type EndpointMap, mergeSlices } from './merge-slices.ts';
 import { isNodeIndependent, type SelectedPort, type SelectingNode, selectEndpoints } from './select-endpoints.ts';
-import { buildServicePorts, type ServicePort } from './service-port.ts';
+import { buildServicePorts, type ServicePort, type ServicePortOptions } from './service-port.ts';
 import { serviceOfKey } from './service-port-name.ts';
 import { isSameSlice, readSlice, type SliceFacts } from './slice-facts.ts';
 
@@ -46,7 +46,7 @@ interface PortsUpdate {
   readonly key: string;
   readonly family: Family;
   readonly service: Service | undefined;
-  readonly onInvalid: (field: string, value: string) => void;
+  readonly onInvalid: NonNullable<ServicePortOptions['onInvalid']>;
 }
 
 interface Endpoints {
@@ -78,11 +78,12 @@ export class ServiceFacts {
 
   /** Tells of the present state of a Service, or that it is gone. */
   setService(key: string, service: Service | undefined): void {
-    const invalid = new Map<string, string>();
+    // Both families have the same fields.
+    const invalid = new Map<string, Parameters<PortsUpdate['onInvalid']>>();
     const families = FAMILIES.filter((family) =>
-      this.#replacePorts({ key, family, service, onInvalid: (field, value) => invalid.set(field, value) }),
+      this.#replacePorts({ key, family, service, onInvalid: (...field) => invalid.set(field[0], field) }),
     );
-    for (const [field, value] of invalid) this.#invalidField(key, field, value);
+    for (const field of invalid.values()) this.#invalidField(key, field);
     if (families.length > 0) this.#publish({ kind: 'service', service: key, families });
   }
 
@@ -194,8 +195,9 @@ export class ServiceFacts {
     this.#options.onProblem({ service: serviceOfKey(loser), reason: 'ConflictingFrontend', message });
   }
 
-  #invalidField(service: string, field: string, value: string): void {
-    const message = `Service ${service}: ${field} holds "${value}", which is skipped`;
+  #invalidField(service: string, [field, value, known]: Parameters<PortsUpdate['onInvalid']>): void {
+    const remedy = known === undefined ? '' : `; known here: ${known.join(', ')}`;
+    const message = `Service ${service}: ${field} holds "${value}", which is skipped${remedy}`;
     this.#options.onProblem({ service, reason: 'InvalidServiceField', message });
   }
 

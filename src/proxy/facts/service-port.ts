@@ -8,7 +8,8 @@ import { servicePortKey, servicePortText } from './service-port-name.ts';
  * How a new connection picks its endpoint: `random` as kube-proxy does, each in turn, or the one with the fewest open
  * connections, which userspace mode alone can count: elsewhere that is `random`.
  */
-export type Balancing = 'random' | 'round-robin' | 'least-connections';
+export type Balancing = (typeof BALANCINGS)[number];
+const BALANCINGS = ['random', 'round-robin', 'least-connections'] as const;
 
 /** Per Service choice of Balancing; without it the proxy's own setting holds. */
 export const BALANCING_ANNOTATION = 'towtank.dev/balancing';
@@ -65,8 +66,8 @@ export interface ServicePort {
 export interface ServicePortOptions {
   /** Gate LoadBalancerIPMode (locked on since 1.32): when false every ingress address counts. */
   readonly loadBalancerIPMode: boolean;
-  /** Told of each value that is skipped as invalid, with the field's path. */
-  readonly onInvalid?: (field: string, value: string) => void;
+  /** Told of each value that is skipped as invalid, with the field's path and, where there are few, the values that are known. */
+  readonly onInvalid?: (field: string, value: string, known?: readonly string[]) => void;
 }
 
 const AFFINITY_DEFAULT_SECONDS = 10_800;
@@ -129,6 +130,9 @@ function buildShared(service: Service, family: Family, options: ServicePortOptio
     type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0);
   const externalPolicyLocal = isExternalKind && spec.externalTrafficPolicy === 'Local';
   const internalPolicyLocal = spec.internalTrafficPolicy === 'Local';
+  const annotations = metadata?.annotations ?? {};
+  const word = <T extends string>(annotation: string, known: readonly T[]): T | undefined =>
+    readWord(annotations, { annotation, known, ...options });
   return {
     namespace: metadata?.namespace ?? '',
     name: metadata?.name ?? '',
@@ -142,10 +146,10 @@ function buildShared(service: Service, family: Family, options: ServicePortOptio
     externalPolicyLocal,
     internalPolicyLocal,
     healthCheckNodePort: type === 'LoadBalancer' && externalPolicyLocal ? (spec.healthCheckNodePort ?? 0) : 0,
-    hintsAnnotation: hintsAnnotationOf(metadata?.annotations ?? {}),
-    balancing: balancingOf(metadata?.annotations?.[BALANCING_ANNOTATION], options),
-    ...(hasAnnotation(service, [PROXY_PROTOCOL_ANNOTATION, 'v2'], options) ? { proxyProtocol: true } : {}),
-    ...(hasAnnotation(service, [CLIENT_ADDRESS_ANNOTATION, 'preserve'], options) ? { preservesClient: true } : {}),
+    hintsAnnotation: hintsAnnotationOf(annotations),
+    balancing: word(BALANCING_ANNOTATION, BALANCINGS),
+    ...(word(PROXY_PROTOCOL_ANNOTATION, ['v2']) ? { proxyProtocol: true } : {}),
+    ...(word(CLIENT_ADDRESS_ANNOTATION, ['preserve']) ? { preservesClient: true } : {}),
     isExternalKind,
     externallyAccessible: false,
     usesClusterEndpoints: false,
@@ -215,19 +219,18 @@ function hintsAnnotationOf(annotations: Readonly<Record<string, string>>): strin
   );
 }
 
-function balancingOf(value: string | undefined, options: ServicePortOptions): Balancing | undefined {
-  if (value === 'random' || value === 'round-robin' || value === 'least-connections') return value;
-  if (value !== undefined) options.onInvalid?.(`metadata.annotations[${BALANCING_ANNOTATION}]`, value);
-  return undefined;
+interface Word<T> extends Pick<ServicePortOptions, 'onInvalid'> {
+  readonly annotation: string;
+  readonly known: readonly T[];
 }
 
-// An annotation that has one meaning.
-function hasAnnotation(
-  { metadata }: Service,
-  [annotation, wanted]: readonly [string, string],
-  options: ServicePortOptions,
-): boolean {
-  const value = metadata?.annotations?.[annotation];
-  if (value !== undefined && value !== wanted) options.onInvalid?.(`metadata.annotations[${annotation}]`, value);
-  return value === wanted;
+// One of a few words; anything else is skipped.
+function readWord<T extends string>(
+  annotations: Readonly<Record<string, string>>,
+  { annotation, known, onInvalid }: Word<T>,
+): T | undefined {
+  const value = annotations[annotation];
+  const found = known.find((word) => word === value);
+  if (value !== undefined && found === undefined) onInvalid?.(`metadata.annotations[${annotation}]`, value, known);
+  return found;
 }

@@ -63,10 +63,12 @@ describe('rules without a cluster', () => {
   });
 
   it('say what they were not made of', () => {
-    const invalid = buildService({ spec: { externalIPs: ['nonsense'] } });
+    const annotations = { 'towtank.dev/balancing': 'fair' };
+    const invalid = buildService({ annotations, spec: { externalIPs: ['nonsense'] } });
     const { notes } = buildOffline([invalid], options());
     expect(notes).toEqual([
       'Service default/web: spec.externalIPs holds "nonsense", which is skipped',
+      'Service default/web: metadata.annotations[towtank.dev/balancing] holds "fair", which is skipped; known here: random, round-robin, least-connections',
       'Node node-1 is not among the objects, and no address of it was given: its zone and pod CIDRs are unknown',
     ]);
   });
