@@ -18,6 +18,7 @@ import type { SuiteCount } from './count-reporter.ts';
 
 const root = new URL('..', import.meta.url).pathname.replace(/\/$/, '');
 const scratch = mkdtempSync(join(tmpdir(), 'towtank-test-'));
+const temporary = [scratch];
 const isRoot = process.getuid?.() === 0;
 const NOBODY = 65534;
 
@@ -31,10 +32,36 @@ interface Suite {
   readonly cwd?: string;
 }
 
-// These wait more than they work, and see nothing of what the others do: they run beside them, and print when they are done.
-const beside = ['conformance', 'rootless-kernel'];
-// Nothing else may change the mounts of this machine while scenarios compare them.
-const alone = ['container'];
+// Scenarios compare the mounts of this machine before and after: whatever else makes clusters or containers on it has its own turn.
+const oneAtATime = ['scenarios', 'container', 'rootless-scenarios', 'docs'];
+// The longest first, so that no core idles at the end.
+const order = ['kernel', 'scenarios', 'conformance', 'container', 'rootless-kernel', 'rootless-scenarios', 'docs'];
+
+// What an ordinary user does not repeat: where neither our code nor the kernel asks who runs it (how a rule judges a packet, what
+// an answer of DNS or of the API says), and where a test gives up all privileges itself. The paths of an ordinary user are
+// sandboxes, pods, sysctls, mounts, limits of sockets and pipes, and each way in which a proxy reaches the kernel.
+const whoeverRunsIt = {
+  kernel: [
+    'test/kernel/dns/**',
+    'test/kernel/store/**',
+    'test/kernel/*/vector-packets.test.ts',
+    'test/kernel/*/evaluator-agrees.test.ts',
+    'test/kernel/*/kube-proxy-differential.test.ts',
+    'test/kernel/nftables/netlink-equals-program.test.ts',
+    'test/kernel/proxy/host-take-over.test.ts',
+    'test/kernel/proxy/host-rolling-update.test.ts',
+  ],
+  scenarios: [
+    'test/scenarios/sig-network/**',
+    'test/scenarios/loopback/**',
+    'test/scenarios/cluster-dns/**',
+    'test/scenarios/rolling-update/**',
+    'test/scenarios/kubectl/**',
+    'test/scenarios/client-library/**',
+    'test/scenarios/offline/**',
+    'test/scenarios/command-line/installed-package.test.ts',
+  ],
+} as const;
 
 const bin = (name: string, folder = root): string => join(folder, 'node_modules/.bin', name);
 // A copy of the checkout has its own Node: an ordinary user cannot start one that lies in the folder of root.
@@ -42,7 +69,7 @@ const nodeIn = (folder: string): string => {
   const own = join(folder, 'node_modules/node/bin/node');
   return existsSync(own) ? own : process.execPath;
 };
-const vitest = (project: string, folder = root): readonly string[] => [
+const vitest = (project: string, folder = root, exclude: readonly string[] = []): readonly string[] => [
   nodeIn(folder),
   bin('vitest', folder),
   'run',
@@ -52,6 +79,7 @@ const vitest = (project: string, folder = root): readonly string[] => [
   project,
   '--reporter=default',
   `--reporter=${folder}/scripts/count-reporter.ts`,
+  ...exclude.map((pattern) => `--exclude=${pattern}`),
 ];
 
 // A private user (when not root), mount, pid and network namespace: whatever a test makes goes with it.
@@ -112,6 +140,7 @@ const suites: Suite[] = [
 if (isRoot) {
   const folder = folderOfOrdinaryUser();
   const home = mkdtempSync(join(tmpdir(), 'towtank-home-'));
+  temporary.push(home);
   spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, home]);
   const drop = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs'];
   const env = {
@@ -120,13 +149,15 @@ if (isRoot) {
     XDG_STATE_HOME: join(home, 'state'),
     TOWTANK_STATE_DIR: '',
     USER: 'nobody',
+    NODE_COMPILE_CACHE: join(home, 'compile-cache'),
     PATH: (process.env['PATH'] ?? '').replaceAll(`${root}/`, `${folder}/`),
   };
   for (const name of ['kernel', 'scenarios'] as const) {
-    const command = name === 'kernel' ? sandboxed(vitest(name, folder), false) : vitest(name, folder);
+    const tests = vitest(name, folder, whoeverRunsIt[name]);
+    const command = name === 'kernel' ? sandboxed(tests, false) : tests;
     suites.push({
       name: `rootless-${name}`,
-      what: `${name} as an ordinary user`,
+      what: `${name} as an ordinary user, where that may differ`,
       counts: 'vitest',
       command: [...drop, ...command],
       env: { ...env, TOWTANK_TEST_SUMMARY: join(home, `summary-${name}`) },
@@ -147,6 +178,7 @@ function folderOfOrdinaryUser(): string {
   ]);
   if (readable.status === 0) return root;
   const copy = mkdtempSync(join(tmpdir(), 'towtank-copy-'));
+  temporary.push(copy);
   cpSync(root, copy, {
     recursive: true,
     verbatimSymlinks: true,
@@ -163,7 +195,13 @@ async function run(suite: Suite, output?: string): Promise<SuiteResult> {
   rmSync(summary, { force: true });
   if (output === undefined) process.stdout.write(headOf(suite));
   const [program = '', ...args] = suite.command;
-  const env: NodeJS.ProcessEnv = { ...process.env, TOWTANK_TEST_SUMMARY: summary, ...suite.env };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    TOWTANK_TEST_SUMMARY: summary,
+    // Some hundred clusters and proxies start from the same sources.
+    NODE_COMPILE_CACHE: join(scratch, 'compile-cache'),
+    ...suite.env,
+  };
   if (env['TOWTANK_STATE_DIR'] === '') delete env['TOWTANK_STATE_DIR'];
   const file = output === undefined ? undefined : openSync(output, 'w');
   const stdio: StdioOptions = file === undefined ? 'inherit' : ['ignore', file, file];
@@ -188,30 +226,39 @@ function headOf({ name, what }: Suite): string {
   return `\n── ${name}: ${what}\n`;
 }
 
+/** Two suites at a time, since most wait as much as they work: one prints as it goes, the other when the first is done with one. */
 async function runAll(chosen: readonly Suite[]): Promise<readonly SuiteResult[]> {
   const results: SuiteResult[] = [];
-  const tools = chosen.filter(({ name, counts }) => counts === 'tool' || name === 'unit');
-  const last = chosen.filter(({ name }) => alone.includes(name));
-  const others = chosen.filter((suite) => !tools.includes(suite) && !last.includes(suite));
-  for (const suite of tools) results.push(await run(suite));
   const waiting: SuiteResult[] = [];
+  for (const suite of chosen.filter(({ name }) => !order.includes(name))) results.push(await run(suite));
+  const left = chosen
+    .filter(({ name }) => order.includes(name))
+    .sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  const running = new Map<Suite, Promise<unknown>>();
+  const isFree = ({ name }: Suite): boolean =>
+    !oneAtATime.includes(name) || ![...running.keys()].some((other) => oneAtATime.includes(other.name));
   const print = (): void => {
     for (const result of waiting.splice(0)) {
       process.stdout.write(result.report);
       results.push(result);
     }
   };
-  const besides = others.length === 1 ? [] : others.filter(({ name }) => beside.includes(name));
-  const second = (async () => {
-    for (const suite of besides) waiting.push(await run(suite, join(scratch, `output-${suite.name}`)));
-  })();
-  for (const suite of others.filter((one) => !besides.includes(one))) {
-    results.push(await run(suite));
-    print();
-  }
-  await second;
+  const work = async (isShown: boolean): Promise<void> => {
+    while (left.length > 0) {
+      const next = left.findIndex(isFree);
+      if (next === -1) await Promise.race(running.values());
+      else {
+        const [suite] = left.splice(next, 1) as [Suite];
+        const result = run(suite, isShown ? undefined : join(scratch, `output-${suite.name}`));
+        running.set(suite, result);
+        (isShown ? results : waiting).push(await result);
+        running.delete(suite);
+      }
+      if (isShown) print();
+    }
+  };
+  await Promise.all([work(true), work(false)]);
   print();
-  for (const suite of last) results.push(await run(suite));
   return results;
 }
 
@@ -249,7 +296,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const counts = await runAll(suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name)));
-rmSync(scratch, { recursive: true, force: true });
+for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
 
 process.stdout.write('\n');
 for (const { suite, count } of counts)
