@@ -143,7 +143,7 @@ describe('a damaged file', () => {
 });
 
 describe('killed in the middle of writes, the store', () => {
-  const rounds = Number(process.env['TOWTANK_CRASH_ROUNDS'] ?? 25);
+  const rounds = Number(process.env['TOWTANK_CRASH_ROUNDS'] ?? 10);
   const writers = 8;
   const program = new URL('./programs/crash-writer.ts', import.meta.url).pathname;
 
