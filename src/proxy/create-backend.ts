@@ -39,7 +39,14 @@ export async function createBackend({ config, userspace, ...options }: BackendOp
   const { ReplyPath } = await import('./userspace/reply-path.ts');
   const { family, runners } = options;
   const mode = rulesModeOf(config);
-  const replyPath = new ReplyPath({ family, rules: mode, ...runners, sockets: userspace.sockets });
+  const { nft, iptables } = runners;
+  const replyPath = new ReplyPath({
+    family,
+    rules: mode,
+    nft,
+    iptables: iptables === undefined ? [] : [iptables],
+    sockets: userspace.sockets,
+  });
   return new UserspaceBackend({ rules, ...userspace, conntrack: runners.conntrack, replyPath });
 }
 

@@ -61,9 +61,9 @@ export async function cleanUpProxy(): Promise<void> {
   const families = hostFamilies();
   for (const mode of ['iptables', 'nftables'] as const) await removeProxyRules(runners, mode, families);
   const sockets = nodeSockets(NetworkNamespace.current());
-  for (const family of families)
-    for (const iptables of [runners.iptables, runners.otherIptables])
-      await new ReplyPath({ family, rules: 'nftables', nft: runners.nft, iptables, sockets }).close();
+  const { nft } = runners;
+  const iptables = [runners.iptables, runners.otherIptables].filter((runner) => runner !== undefined);
+  for (const family of families) await new ReplyPath({ family, rules: 'nftables', nft, iptables, sockets }).close();
   await new RuleOwnership(runners).release();
 }
 

@@ -14,7 +14,8 @@ export interface ReplyPathOptions {
   readonly family: Family;
   readonly rules: RulesMode;
   readonly nft?: NftRunner | undefined;
-  readonly iptables?: IptablesRunner | undefined;
+  /** The back ends of iptables; a rule is written with the first, and removed from all. */
+  readonly iptables: readonly IptablesRunner[];
   readonly sockets: Pick<NodeSockets, 'deliverMarked' | 'forwardMarked'>;
 }
 
@@ -32,6 +33,7 @@ export class ReplyPath {
   /** Makes it, or makes sure of it. Rejects with what the kernel says. */
   async open(): Promise<void> {
     const { family, rules, sockets, iptables } = this.#options;
+    const [runner] = iptables;
     sockets.deliverMarked(family, REPLIES);
     if (rules === 'nftables') {
       await this.#nft(`add table ${this.#table}
@@ -39,14 +41,16 @@ add chain ${this.#table} prerouting { type filter hook prerouting priority mangl
 flush chain ${this.#table} prerouting
 add rule ${this.#table} prerouting meta l4proto tcp socket transparent 1 meta mark set meta mark | ${REPLIES.mark}
 `);
-    } else if (!(await this.#hasRule())) await iptables?.run(family, ['-t', 'mangle', '-A', ...RULE]);
+    } else if (runner !== undefined && !(await this.#hasRule(runner)))
+      await runner.run(family, ['-t', 'mangle', '-A', ...RULE]);
   }
 
   /** Removes it, whichever kind of rules it has. */
   async close(): Promise<void> {
     const { family, sockets, iptables } = this.#options;
     await this.#nft(`add table ${this.#table}\ndelete table ${this.#table}\n`);
-    while (await this.#hasRule()) await iptables?.run(family, ['-t', 'mangle', '-D', ...RULE]);
+    for (const runner of iptables)
+      while (await this.#hasRule(runner)) await runner.run(family, ['-t', 'mangle', '-D', ...RULE]);
     sockets.forwardMarked(family, REPLIES);
   }
 
@@ -58,9 +62,7 @@ add rule ${this.#table} prerouting meta l4proto tcp socket transparent 1 meta ma
     await this.#options.nft?.run(script);
   }
 
-  async #hasRule(): Promise<boolean> {
-    const { family, iptables } = this.#options;
-    if (iptables === undefined) return false;
-    return (await iptables.run(family, ['-t', 'mangle', '-C', ...RULE])).exitCode === 0;
+  async #hasRule(runner: IptablesRunner): Promise<boolean> {
+    return (await runner.run(this.#options.family, ['-t', 'mangle', '-C', ...RULE])).exitCode === 0;
   }
 }
