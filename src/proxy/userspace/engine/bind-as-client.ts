@@ -1,8 +1,15 @@
 import type { Candidate } from '../balancer.ts';
 import { canPassAsClient } from '../can-pass-as-client.ts';
 import { encodeSocketAddress, type PackedAddress, unpackSocketAddress } from '../socket-address.ts';
-import { IP_BIND_ADDRESS_NO_PORT, IP_TRANSPARENT, IPPROTO_IP, IPPROTO_IPV6, IPV6_TRANSPARENT } from './constants.ts';
-import { type Engine, ONE } from './engine.ts';
+import {
+  IP_BIND_ADDRESS_NO_PORT,
+  IP_TRANSPARENT,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_TRANSPARENT,
+  ONE,
+} from './constants.ts';
+import type { Engine } from './engine.ts';
 import { check } from './engine-error.ts';
 
 /**

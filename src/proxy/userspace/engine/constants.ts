@@ -51,3 +51,6 @@ export const ENFILE = 23;
 export const EMFILE = 24;
 export const ENOBUFS = 105;
 export const EINPROGRESS = 115;
+
+/** The C int 1, for socket options. */
+export const ONE: Uint8Array = new Uint8Array(Int32Array.of(1).buffer);

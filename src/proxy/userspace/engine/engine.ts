@@ -10,6 +10,7 @@ import {
   ENOBUFS,
   ENOMEM,
   IPPROTO_TCP,
+  ONE,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   TCP_CONGESTION,
@@ -249,9 +250,6 @@ const STARVED_MS = 100;
 
 /** `struct linger`: closing resets. */
 export const NO_LINGER: Uint8Array = new Uint8Array(Int32Array.of(1, 0).buffer);
-
-/** The C int 1, for socket options. */
-export const ONE: Uint8Array = new Uint8Array(Int32Array.of(1).buffer);
 
 // Built into every kernel, and free to use for everybody.
 const RENO = new TextEncoder().encode('reno');

@@ -1,14 +1,5 @@
 import type { Engine, Timed } from './engine.ts';
-
-/** A transfer whose wake-ups are gathered. */
-export interface Gatherer {
-  /** Millisecond in which something last came. */
-  get cameAt(): number;
-  /** Moves what is there, though it be less than is waited for. */
-  look(): void;
-  /** Goes on as an ordinary transfer. */
-  stopGathering(): void;
-}
+import type { Pipe } from './pipe.ts';
 
 const TICK_MS = 1;
 const PAUSE_MS = 8;
@@ -19,27 +10,27 @@ const PAUSE_MS = 8;
  */
 export class Gathering {
   readonly #engine: Engine;
-  readonly #all = new Set<Gatherer>();
+  readonly #all = new Set<Pipe>();
   readonly #timer: Timed = { onTime: (now) => this.#look(now) };
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  add(gatherer: Gatherer): void {
+  add(pipe: Pipe): void {
     if (this.#all.size === 0) this.#engine.schedule(this.#timer, TICK_MS);
-    this.#all.add(gatherer);
+    this.#all.add(pipe);
   }
 
-  delete(gatherer: Gatherer): void {
-    this.#all.delete(gatherer);
+  delete(pipe: Pipe): void {
+    this.#all.delete(pipe);
   }
 
   #look(now: number): number | undefined {
-    for (const gatherer of this.#all) {
-      const idle = now - gatherer.cameAt;
-      if (idle > PAUSE_MS) gatherer.stopGathering();
-      else if (idle >= TICK_MS) gatherer.look();
+    for (const pipe of this.#all) {
+      const idle = now - pipe.cameAt;
+      if (idle > PAUSE_MS) pipe.stopGathering();
+      else if (idle >= TICK_MS) pipe.look();
     }
     return this.#all.size === 0 ? undefined : TICK_MS;
   }

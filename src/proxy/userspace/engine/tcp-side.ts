@@ -1,40 +1,19 @@
 import { COUNTER } from '../counters.ts';
-import {
-  EAGAIN,
-  EPOLLERR,
-  EPOLLHUP,
-  EPOLLIN,
-  EPOLLOUT,
-  EPOLLRDHUP,
-  MSG_NOSIGNAL,
-  SHUT_WR,
-  SO_RCVLOWAT,
-  SOL_SOCKET,
-  SPLICE_F_MOVE,
-  SPLICE_F_NONBLOCK,
-} from './constants.ts';
-import { ONE, type Task } from './engine.ts';
-import type { Gatherer } from './gathering.ts';
-import type { Pipe, PipeOwner } from './pipe-pool.ts';
+import { EAGAIN, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, MSG_NOSIGNAL, SHUT_WR } from './constants.ts';
+import type { Task } from './engine.ts';
+import type { Pipe, PipeUser } from './pipe.ts';
 import type { Handler } from './poller.ts';
 import type { TcpConnection } from './tcp-connection.ts';
 
 const ROUNDS_PER_TURN = 16;
-/** A pipe is taken when so much comes at once... */
+/** A pipe is taken when so much comes at once. */
 const BULK_BYTES = 64 * 1024;
-/** ...and kept while it is at least so much, a rest aside. */
-const LEAST_BULK_BYTES = 16 * 1024;
-/** Once so much has come in one direction, and nothing in the other... */
-const STEADY_BYTES = 64 * 1024 * 1024;
-/** ...the kernel tells of so much at once: waking costs more than moving. */
-const GATHERED = new Uint8Array(Int32Array.of(448 * 1024).buffer);
-const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 /**
  * One of the two sockets of a connection, and what was read from it but not written to the other yet. Events are told once
  * (edge triggered): it remembers whether there is more to read, and whether more can be written.
  */
-export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
+export class TcpSide implements Handler, Task, PipeUser {
   fd: number;
   readable = false;
   writable = false;
@@ -47,8 +26,6 @@ export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
   #endPassed = false;
   #waiting: Uint8Array | undefined;
   #pipe: Pipe | undefined;
-  #inPipe = 0;
-  #isGathering = false;
   #writes = 0;
 
   constructor(connection: TcpConnection, fd: number) {
@@ -77,42 +54,21 @@ export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
     this.#waiting = bytes;
   }
 
-  get cameAt(): number {
-    return this.#pipe?.cameAt ?? 0;
-  }
-
   look(): void {
     this.readable = true;
     this.#move();
   }
 
-  stopGathering(): void {
-    this.#pipe!.steady = 0;
-    if (!this.#isGathering) return;
-    const { engine } = this.#connection;
-    this.#isGathering = false;
-    engine.gathering.delete(this);
-    // The kernel tells at once of what is there already.
-    engine.system.setsockopt(this.fd, SOL_SOCKET, SO_RCVLOWAT, ONE, ONE.length);
-  }
-
-  yieldPipe(): boolean {
-    if (this.#inPipe > 0 || this.#pipe === undefined) return false;
-    this.#givePipe();
-    return true;
+  givePipe(): void {
+    this.#connection.engine.pipes.give(this.#pipe!);
+    this.#pipe = undefined;
   }
 
   close(): void {
-    const { engine } = this.#connection;
-    if (this.#pipe !== undefined) {
-      if (this.#isGathering) engine.gathering.delete(this);
-      if (this.#inPipe > 0) engine.pipes.discard(this, this.#pipe);
-      else engine.pipes.give(this, this.#pipe);
-      this.#pipe = undefined;
-    }
+    if (this.#pipe !== undefined) this.givePipe();
     this.#waiting = undefined;
     if (this.fd === -1) return;
-    engine.close(this.fd);
+    this.#connection.engine.close(this.fd);
     this.fd = -1;
   }
 
@@ -130,22 +86,23 @@ export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
         this.#passEnd();
         return;
       }
-      if (!this.readable || !(this.#pipe === undefined ? this.#copy() : this.#splice())) return;
+      if (!this.readable || !(this.#pipe === undefined ? this.#copy() : this.#splice(this.#pipe))) return;
     }
     engine.later(this);
   }
 
   // Writes what waits. False when something still does, or the connection is over.
   #flush(): boolean {
-    if (this.#waiting === undefined && this.#inPipe === 0) return true;
-    const peer = this.#peer;
-    if (!peer.writable) return false;
+    const pipe = this.#pipe;
+    const isPipeEmpty = pipe === undefined || pipe.held === 0;
+    if (this.#waiting === undefined && isPipeEmpty) return true;
+    if (!this.#peer.writable) return false;
     if (this.#waiting !== undefined) {
       const bytes = this.#waiting;
       this.#waiting = undefined;
       if (!this.#send(bytes, bytes.length)) return false;
     }
-    return this.#inPipe === 0 || this.#drainPipe();
+    return isPipeEmpty || this.#drain(pipe);
   }
 
   // Reads once into the shared buffer and writes it. False when there is no more, or the connection is over.
@@ -161,34 +118,21 @@ export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
     return this.#send(buffer, count) && this.readable;
   }
 
-  #splice(): boolean {
-    const { engine } = this.#connection;
-    const pipe = this.#pipe!;
-    const count = engine.system.splice(this.fd, null, pipe.write, null, pipe.capacity, SPLICE_FLAGS);
+  #splice(pipe: Pipe): boolean {
+    const count = pipe.fill();
     if (count <= 0) return this.#nothingRead(count);
-    this.#inPipe = count;
-    pipe.cameAt = engine.now;
-    pipe.steady += count;
     this.#interruptPeer();
-    const before = pipe.last;
-    pipe.last = count;
-    if (!this.#drainPipe()) return false;
-    if (count + before < LEAST_BULK_BYTES) this.#givePipe();
-    else if (pipe.steady >= STEADY_BYTES && !this.#isGathering) this.#gather();
+    if (!this.#drain(pipe)) return false;
+    if (pipe.isWorthwhile) pipe.gatherWhenSteady();
+    else this.givePipe();
     return true;
   }
 
-  #drainPipe(): boolean {
-    const { engine } = this.#connection;
+  #drain(pipe: Pipe): boolean {
     const peer = this.#peer;
-    const pipe = this.#pipe!;
-    while (this.#inPipe > 0) {
-      const count = engine.system.splice(pipe.read, null, peer.fd, null, this.#inPipe, SPLICE_FLAGS);
-      if (count <= 0) return peer.#notWritten();
-      this.#inPipe -= count;
-      this.#count(count);
-    }
-    return true;
+    const count = pipe.drain(peer.fd);
+    if (count > 0) this.#count(count);
+    return pipe.held === 0 || peer.#notWritten();
   }
 
   // False when not all could be written: the rest waits.
@@ -253,7 +197,7 @@ export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
       this.#connection.finish();
       return;
     }
-    if (this.#pipe !== undefined) this.#givePipe();
+    if (this.#pipe !== undefined) this.givePipe();
     this.#connection.engine.system.shutdown(peer.fd, SHUT_WR);
   }
 
@@ -269,23 +213,9 @@ export class TcpSide implements Handler, Task, PipeOwner, Gatherer {
     this.#pipe = this.#connection.engine.pipes.take(this);
   }
 
-  #givePipe(): void {
-    this.stopGathering();
-    this.#connection.engine.pipes.give(this, this.#pipe!);
-    this.#pipe = undefined;
-  }
-
   // Who is answered may be waiting for the answer with the next bytes: these are not to wait for more.
   #interruptPeer(): void {
-    const peer = this.#peer;
-    if (peer.#pipe !== undefined) peer.stopGathering();
-  }
-
-  #gather(): void {
-    const { engine } = this.#connection;
-    this.#isGathering = true;
-    engine.system.setsockopt(this.fd, SOL_SOCKET, SO_RCVLOWAT, GATHERED, GATHERED.length);
-    engine.gathering.add(this);
+    this.#peer.#pipe?.stopGathering();
   }
 
   #count(bytes: number): void {
