@@ -10,7 +10,7 @@ beforeAll(async () => {
   const made = await ContainerLab.create();
   if (typeof made === 'string') reason = made;
   else lab = made;
-}, 400_000);
+}, 900_000);
 
 afterAll(async () => {
   await (lab as ContainerLab | undefined)?.[Symbol.asyncDispose]();

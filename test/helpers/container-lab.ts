@@ -1,8 +1,9 @@
-import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { dockerSeccompProfile, podmanSeccompProfile } from './docker-seccomp-profile.ts';
 
 const root = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
@@ -111,6 +112,12 @@ export class ContainerLab implements AsyncDisposable {
     return resultOf(this.#inside(['podman', ...this.#storage(), ...words], { mayFail: true }));
   }
 
+  /** Starts to print the output of a container, from its beginning until it ends. */
+  follow(name: string): ChildProcessByStdio<null, Readable, Readable> {
+    const [program = '', ...words] = this.#entering(['podman', ...this.#storage(), 'logs', '--follow', name]);
+    return spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.try(['rm', '--all', '--force', '--time', '0']);
     const ended = once(this.#keeper, 'exit');
@@ -161,7 +168,7 @@ export class ContainerLab implements AsyncDisposable {
       ...this.#storage(),
       ...words,
     ];
-    const result = resultOf(spawnSync('unshare', command, { encoding: 'utf8', timeout: 240_000 }));
+    const result = resultOf(spawnSync('unshare', command, { encoding: 'utf8', timeout: 500_000 }));
     if (result.exitCode === 0) return undefined;
     const end = `${result.stdout}${result.stderr}`.trim().split('\n').slice(-15).join('\n');
     if (/resolv|Failed to fetch|ETIMEDOUT|ECONNRESET|EAI_AGAIN|ENOTFOUND|ENETUNREACH/.test(end))
@@ -191,10 +198,15 @@ export class ContainerLab implements AsyncDisposable {
     ];
   }
 
-  #inside(command: readonly string[], { mayFail = false } = {}): SpawnSyncReturns<string> {
+  // Whoever enters leaves a child there, which ends with it.
+  #entering(command: readonly string[]): readonly string[] {
     const pid = readFileSync(`/proc/${this.#keeper.pid}/task/${this.#keeper.pid}/children`, 'utf8').trim();
-    const words = ['-t', pid, '-m', '-n', '-p', '-i', '--', ...command];
-    const result = spawnSync('nsenter', words, { encoding: 'utf8', timeout: 120_000, maxBuffer: 1 << 26 });
+    return ['nsenter', '-t', pid, '-m', '-n', '-p', '-i', '--', 'setpriv', '--pdeathsig=KILL', ...command];
+  }
+
+  #inside(command: readonly string[], { mayFail = false } = {}): SpawnSyncReturns<string> {
+    const [program = '', ...words] = this.#entering(command);
+    const result = spawnSync(program, words, { encoding: 'utf8', timeout: 120_000, maxBuffer: 1 << 26 });
     if (result.status === 0 || mayFail) return result;
     throw new Error(`${command.join(' ')}: ${result.stderr}`);
   }
@@ -229,19 +241,26 @@ export class Container {
     return stdout + stderr;
   }
 
-  /** Waits until its output holds `text`; throws when it ends before, or after a minute. */
+  /** Waits until its output holds `text` this many times; throws when it ends before, or after a minute. */
   async saying(text: string, times = 1): Promise<string> {
-    const deadline = Date.now() + 60_000;
-    for (;;) {
-      const logs = this.logs();
-      if (logs.split(text).length > times) return logs;
-      if (!this.isRunning() || Date.now() > deadline) throw new Error(`${this.name} never said "${text}":\n${logs}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  isRunning(): boolean {
-    return this.#lab.podman(['inspect', this.name, '--format', '{{.State.Running}}']).trim() === 'true';
+    const following = this.#lab.follow(this.name);
+    const ended = once(following, 'close');
+    let logs = '';
+    const said = new Promise<void>((resolve) => {
+      for (const stream of [following.stdout, following.stderr])
+        stream.setEncoding('utf8').on('data', (part: string) => {
+          logs += part;
+          if (logs.split(text).length > times) resolve();
+        });
+    });
+    const limit = setTimeout(() => following.kill('SIGKILL'), 60_000);
+    await Promise.race([said, ended]);
+    clearTimeout(limit);
+    following.kill('SIGKILL');
+    await ended;
+    if (logs.split(text).length <= times) throw new Error(`${this.name} never said "${text}":\n${logs}`);
+    // What was said in the same breath belongs to it.
+    return this.logs();
   }
 
   exitCode(): number {
@@ -303,7 +322,7 @@ function bootstrapDebian(file: string): string | undefined {
     DEBIAN,
     partial,
   ];
-  const { status, stderr } = spawnSync('mmdebstrap', words, { encoding: 'utf8', timeout: 180_000 });
+  const { status, stderr } = spawnSync('mmdebstrap', words, { encoding: 'utf8', timeout: 300_000 });
   if (status !== 0) {
     rmSync(partial, { force: true });
     return `Debian cannot be fetched: ${stderr.trim().split('\n').slice(-3).join('; ')}`;
