@@ -226,14 +226,22 @@ function headOf({ name, what }: Suite): string {
   return `\n── ${name}: ${what}\n`;
 }
 
+// Waits for the network, and the quick suites need none of it. The script says what cannot be had; its tests are skipped then.
+async function fetchPeers(suites: readonly Suite[]): Promise<void> {
+  const words = [join(root, 'scripts/test-peers.sh'), ...suites.map(({ name }) => name)];
+  await once(spawn('sh', words, { stdio: ['ignore', 'inherit', 'inherit'] }), 'close');
+}
+
 /** Two suites at a time, since most wait as much as they work: one prints as it goes, the other when the first is done with one. */
 async function runAll(chosen: readonly Suite[]): Promise<readonly SuiteResult[]> {
   const results: SuiteResult[] = [];
   const waiting: SuiteResult[] = [];
-  for (const suite of chosen.filter(({ name }) => !order.includes(name))) results.push(await run(suite));
   const left = chosen
     .filter(({ name }) => order.includes(name))
     .sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  const fetched = left.length > 0 ? fetchPeers(left) : undefined;
+  for (const suite of chosen.filter(({ name }) => !order.includes(name))) results.push(await run(suite));
+  await fetched;
   const running = new Map<Suite, Promise<unknown>>();
   const isFree = ({ name }: Suite): boolean =>
     !oneAtATime.includes(name) || ![...running.keys()].some((other) => oneAtATime.includes(other.name));
