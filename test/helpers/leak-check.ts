@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { afterAll, beforeAll } from 'vitest';
 import { NetworkNamespace } from '../../src/kernel/network-namespace.ts';
 
 /** What a kernel test must leave as it found it, a line per thing. */
@@ -15,11 +16,10 @@ const pauseMs = 20;
 
 /**
  * Remembers the namespaces, links of the root namespace, processes, mounts and descriptors that exist now, and at its
- * disposal rejects, naming them, if there are others: `await using _ = leakCheck()`, or `const check = leakCheck()` in
- * beforeAll and `await check.finish()` in afterAll. The kernel and libuv clean up in their own time, so it waits up to half
- * a minute for things to go.
+ * disposal rejects, naming them, if there are others: `await using _ = leakCheck()`. The kernel and libuv clean up in their own
+ * time, so it waits up to half a minute for things to go.
  */
-export function leakCheck(): AsyncDisposable & { finish(): Promise<void> } {
+export function leakCheck(): AsyncDisposable {
   // Opens its descriptor once, for the life of the process.
   NetworkNamespace.current();
   const before = takeStock();
@@ -32,7 +32,16 @@ export function leakCheck(): AsyncDisposable & { finish(): Promise<void> } {
     }
     if (left.length > 0) throw new Error(`left behind:\n${left.join('\n')}`);
   };
-  return { finish, [Symbol.asyncDispose]: finish };
+  return { [Symbol.asyncDispose]: finish };
+}
+
+/** Has the tests of this file or `describe` leave nothing behind. Called before all hooks, for then it looks after all of them. */
+export function leaveNothing(): void {
+  let leaks: AsyncDisposable;
+  beforeAll(() => {
+    leaks = leakCheck();
+  });
+  afterAll(() => leaks[Symbol.asyncDispose]());
 }
 
 function takeStock(): Belongings {

@@ -33,6 +33,9 @@ interface CreateTransportOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A server that sends back what it gets. */
+export const echo = (socket: Socket): void => void socket.pipe(socket);
+
 let labs = 0;
 
 /** A transport in a network namespace that has nothing but its loopback. */

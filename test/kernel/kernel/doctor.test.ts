@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { examineMachine, type Finding } from '../../../src/kernel/doctor.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
-const leaks = leakCheck();
-afterAll(() => leaks.finish());
+leaveNothing();
 
 describe('an examination of this machine', () => {
   it('finds what every kernel test needs, and says of everything missing what it costs and what brings it', async () => {

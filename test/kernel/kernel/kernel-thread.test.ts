@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
 import { runKernelCommand } from '../../../src/kernel/runners/kernel-command.ts';
@@ -7,10 +7,9 @@ import { KernelThread } from '../../../src/kernel/thread/kernel-thread-handle.ts
 import { Fabric } from '../../../src/kernel/topology/fabric.ts';
 import type { NodeNetwork } from '../../../src/kernel/topology/node-network.ts';
 import { planNode } from '../../helpers/kernel-lab.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
-const leaks = leakCheck();
-afterAll(() => leaks.finish());
+leaveNothing();
 
 const startThread = (startsAfter = 0): KernelThread =>
   new KernelThread({

@@ -1,20 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ipBatchLinks } from '../../../src/kernel/netlink/ip-batch-links.ts';
 import type { LinkOperation } from '../../../src/kernel/netlink/operations.ts';
 import { rtnetlinkLinks } from '../../../src/kernel/netlink/rtnetlink-links.ts';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { writeSysctl } from '../../../src/kernel/sysctl.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
 const implementations = [
   ['rtnetlink', rtnetlinkLinks],
   ['the programs of iproute2', ipBatchLinks],
 ] as const;
 
-const leaks = leakCheck();
+leaveNothing();
 let round = 0;
-afterAll(() => leaks.finish());
 
 describe.each(implementations)('links by %s', (_, links) => {
   let node: NetworkNamespace;

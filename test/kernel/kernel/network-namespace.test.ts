@@ -2,15 +2,14 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { promises, readdirSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { hasCode } from '../../../src/errors/towtank-error.ts';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { bindUdp, connectTcp, listenTcp, localPort, udpSocket } from '../../../src/kernel/sockets.ts';
 import { readSysctl, writeSysctl } from '../../../src/kernel/sysctl.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
-const leaks = leakCheck();
-afterAll(() => leaks.finish());
+leaveNothing();
 
 const here = () => readlinkSync('/proc/thread-self/ns/net');
 

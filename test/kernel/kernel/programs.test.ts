@@ -6,18 +6,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { type ProgramSpec, type RunningProgram, runInside, startProgram } from '../../../src/kernel/programs.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
-const leaks = leakCheck();
+leaveNothing();
+
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'towtank-programs-'));
   writeFileSync(join(folder, 'hosts'), '10.244.1.2 web\n');
 });
-afterAll(async () => {
-  rmSync(folder, { recursive: true });
-  await leaks.finish();
-});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const sh = (script: string): Pick<ProgramSpec, 'command'> => ({ command: ['sh', '-c', script] });
 const podOf = (overrides: Partial<NonNullable<ProgramSpec['sandbox']>> = {}) => ({

@@ -1,19 +1,14 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { connectTcp } from '../../../src/kernel/sockets.ts';
 import { refuseUnclaimed } from '../../../src/kernel/topology/refuse-unclaimed.ts';
 import { createLab } from '../../helpers/kernel-lab.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  NetworkNamespace.current();
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
+leaveNothing();
 // The fabric of a lab stands in the namespace that all tests of this file share.
 afterEach(async () => {
   const runner = createNftRunner(NetworkNamespace.current());

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { createConntrackRunner } from '../../../src/kernel/runners/conntrack-runner.ts';
@@ -12,10 +12,9 @@ import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runne
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { udpSocket } from '../../../src/kernel/sockets.ts';
 import { createLab } from '../../helpers/kernel-lab.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
-const leaks = leakCheck();
-afterAll(() => leaks.finish());
+leaveNothing();
 
 describe.each(['nft', 'legacy'] as const)('iptables by its %s back end', (backend) => {
   describe.each(['ipv4', 'ipv6'] as const)('for %s', (family) => {

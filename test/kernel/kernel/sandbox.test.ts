@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { configureNewNamespace } from '../../../src/kernel/network-namespace.ts';
 import { joinCommand, killSandbox, processStartTime } from '../../../src/kernel/sandbox.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 
 interface Launched {
   readonly outerPid: number;
@@ -26,10 +26,9 @@ interface Facts {
 }
 
 const launcher = new URL('../../helpers/sandbox/launcher.ts', import.meta.url).pathname;
-const leaks = leakCheck();
+leaveNothing();
 // The sandboxes' API is asked over 127.0.0.1.
 beforeAll(() => configureNewNamespace());
-afterAll(() => leaks.finish());
 
 // What Docker leaves root of a container.
 const dockerCapabilities =

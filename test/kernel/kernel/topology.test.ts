@@ -8,14 +8,15 @@ import { listenTcp } from '../../../src/kernel/sockets.ts';
 import { readSysctl } from '../../../src/kernel/sysctl.ts';
 import { Fabric } from '../../../src/kernel/topology/fabric.ts';
 import { ask, createLab, type Lab, planNode } from '../../helpers/kernel-lab.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leakCheck, leaveNothing } from '../../helpers/leak-check.ts';
 
 const families = ['ipv4', 'ipv6'] as const;
 const virtual = { ipv4: '172.18.200.1', ipv6: 'fc00:f853:ccd:e793::c8' } as const;
 const nowhere = { ipv4: '10.96.0.10', ipv6: 'fd00:10:96::a' } as const;
 
 describe.each(['ptp', 'bridge'] as const)('pods attached by %s', (cni) => {
-  const leaks = leakCheck();
+  leaveNothing();
+
   let lab: Lab;
 
   beforeAll(async () => {
@@ -23,10 +24,7 @@ describe.each(['ptp', 'bridge'] as const)('pods attached by %s', (cni) => {
     for (const member of [...lab.pods, ...lab.nodes]) await lab.serve(member, { port: 80 });
   });
 
-  afterAll(async () => {
-    await lab[Symbol.asyncDispose]();
-    await leaks.finish();
-  });
+  afterAll(() => lab[Symbol.asyncDispose]());
 
   describe.each(families)('over %s', (family) => {
     const to = (host: string) => ({ host, port: 80 });
@@ -159,8 +157,7 @@ describe.each([
   ],
   ['IPv6', 'fc00::1/64', ['fc00::2/64', 'fc00::3/64'], ['fd00:1', 'fd00:2'], '::/64', '::2', 'fc00::c8', 'fc00::9/64'],
 ] as const)('a fabric of %s alone', (_, gateway, nodes, ranges, range, host, address, outside) => {
-  const leaks = leakCheck();
-  afterAll(() => leaks.finish());
+  leaveNothing();
 
   it.each(['ptp', 'bridge'] as const)('works as one of both, with %s', async (cni) => {
     await using fabric = Fabric.create({ name: 'fabric0', addresses: [gateway], cni });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import type { Random } from '../../../src/kube/clock.ts';
@@ -9,7 +9,7 @@ import { buildTable } from '../../../src/proxy/nftables/build-table.ts';
 import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts';
 import { buildNodeFacts } from '../../helpers/build-proxy-facts.ts';
 import { CollidingCluster } from '../../helpers/colliding-cluster.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { PacketLab, type PacketOutcome, patienceMs } from '../../helpers/packet-lab.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 import { SteppedClock } from '../../helpers/stepped-clock.ts';
@@ -31,11 +31,7 @@ const detectors = [
   { kind: 'none' },
 ] as const;
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
+leaveNothing();
 
 interface Probe {
   readonly from: 'pod' | 'node' | 'external';

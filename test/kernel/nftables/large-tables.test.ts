@@ -12,19 +12,16 @@ import {
   buildSelectedPort,
   buildServicePort,
 } from '../../helpers/build-proxy-facts.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { SteppedClock } from '../../helpers/stepped-clock.ts';
 
-let leaks: ReturnType<typeof leakCheck>;
+leaveNothing();
+
 let netns: NetworkNamespace;
 beforeAll(() => {
-  leaks = leakCheck();
   netns = NetworkNamespace.create('nft-large');
 });
-afterAll(async () => {
-  netns.delete();
-  await leaks.finish();
-});
+afterAll(() => netns.delete());
 
 const node = buildNodeFacts();
 

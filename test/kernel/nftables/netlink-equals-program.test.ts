@@ -15,7 +15,7 @@ import { buildTable, defaultDispatch } from '../../../src/proxy/nftables/build-t
 import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts';
 import { buildNodeFacts } from '../../helpers/build-proxy-facts.ts';
 import { CollidingCluster } from '../../helpers/colliding-cluster.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { loadVectors, stateOfVector } from '../../helpers/proxy-vectors.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
 import { SteppedClock } from '../../helpers/stepped-clock.ts';
@@ -23,20 +23,17 @@ import { SteppedClock } from '../../helpers/stepped-clock.ts';
 const runs = Number(process.env['TOWTANK_PROPERTY_RUNS'] ?? 2);
 const seed = Number(process.env['TOWTANK_SEED'] ?? 4100);
 
-let leaks: ReturnType<typeof leakCheck>;
+leaveNothing();
+
 let netns: NetworkNamespace;
 let runner: Required<NftRunner>;
 
 beforeAll(() => {
-  leaks = leakCheck();
   netns = NetworkNamespace.create('nft-test');
   runner = createNftRunner(netns) as Required<NftRunner>;
 });
 
-afterAll(async () => {
-  netns.delete();
-  await leaks.finish();
-});
+afterAll(() => netns.delete());
 
 const replacement = (table: Table): Transaction => ({
   family: table.family,

@@ -13,7 +13,7 @@ import {
   buildServicePort,
 } from '../../helpers/build-proxy-facts.ts';
 import { chiSquareP } from '../../helpers/chi-square.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { PacketLab } from '../../helpers/packet-lab.ts';
 import { recordedOutput } from '../../helpers/proxy-vectors.ts';
 import { SteppedClock } from '../../helpers/stepped-clock.ts';
@@ -21,12 +21,12 @@ import { SteppedClock } from '../../helpers/stepped-clock.ts';
 const ips = ['10.244.0.2', '10.244.0.3', '10.244.0.4', '10.244.0.5', '10.244.0.6'];
 const node = buildNodeFacts({ nodePortAddresses: { kind: 'list', addresses: ['172.18.0.2'] } });
 
-let leaks: ReturnType<typeof leakCheck>;
+leaveNothing();
+
 let lab: PacketLab;
 let runner: Required<NftRunner>;
 
 beforeAll(async () => {
-  leaks = leakCheck();
   lab = await PacketLab.create('node', {
     family: 'ipv4',
     nodeAddresses: ['172.18.0.2'],
@@ -41,10 +41,7 @@ beforeEach(() => {
 afterEach(async () => {
   await runner.run('flush ruleset');
 });
-afterAll(async () => {
-  await lab[Symbol.asyncDispose]();
-  await leaks.finish();
-});
+afterAll(() => lab[Symbol.asyncDispose]());
 
 function web(options: Parameters<typeof buildServicePort>[0] = {}, chosen = ips): SelectedPort {
   return buildSelectedPort(

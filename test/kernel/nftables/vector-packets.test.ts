@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { NftablesBackend } from '../../../src/proxy/nftables/nftables-backend.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { familyOfVector, loadVectors, stateOfVector } from '../../helpers/proxy-vectors.ts';
 import { SteppedClock } from '../../helpers/stepped-clock.ts';
 import { createVectorLab, judgePacket, packetsOf, type SentPacket, sendPackets } from '../../helpers/vector-packets.ts';
 
 const vectors = loadVectors('packet-flow').filter(({ modes }) => modes.includes('nftables'));
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
+leaveNothing();
 
 function judge(sent: SentPacket): void {
   judgePacket(sent, ({ backend, seenSource }, { sourceIP }, { masquerade, masqueradeByEndpoint }) => {

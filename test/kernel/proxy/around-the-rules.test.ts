@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { createConntrackRunner } from '../../../src/kernel/runners/conntrack-runner.ts';
 import { connectTcp } from '../../../src/kernel/sockets.ts';
 import { resources } from '../../../src/kube/resources.ts';
 import { buildEndpoint, buildEndpointSlice, buildService } from '../../helpers/build-objects.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { startProxyNode, WAYS } from '../../helpers/proxy-node.ts';
 
 /** Asks over HTTP from inside a network namespace; resolves to status, headers in lower case, and body. */
@@ -25,11 +25,7 @@ function get(netns: NetworkNamespace, host: string, port: number, path: string) 
 }
 
 describe.each(WAYS)('around the rules on %s', (way) => {
-  let leaks: ReturnType<typeof leakCheck>;
-  beforeAll(() => {
-    leaks = leakCheck();
-  });
-  afterAll(() => leaks.finish());
+  leaveNothing();
   let stack = new AsyncDisposableStack();
   afterEach(async () => {
     await stack.disposeAsync();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
 import type { Random } from '../../../src/kube/clock.ts';
 import { type Evaluation, evaluatePacket } from '../../../src/netfilter/evaluate/evaluate-packet.ts';
@@ -10,7 +10,7 @@ import { IptablesBackend } from '../../../src/proxy/iptables/iptables-backend.ts
 import type { ProxyState } from '../../../src/proxy/proxy-backend.ts';
 import { buildNodeFacts } from '../../helpers/build-proxy-facts.ts';
 import { comparableRules } from '../../helpers/compare-rules.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { PacketLab, type PacketOutcome, patienceMs } from '../../helpers/packet-lab.ts';
 import { RandomCluster, ZONES } from '../../helpers/random-services.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
@@ -62,11 +62,7 @@ function agrees(outcome: PacketOutcome, { verdict, endpoints }: Evaluation, sour
 }
 
 describe.each(['nft', 'legacy'] as const)('on iptables-%s', (way) => {
-  let leaks: ReturnType<typeof leakCheck>;
-  beforeAll(() => {
-    leaks = leakCheck();
-  });
-  afterAll(() => leaks.finish());
+  leaveNothing();
 
   it(`kernel, builder and evaluator agree about ${RUNS} states with ${PACKETS} packets each (seed ${SEED})`, {
     timeout: 60_000 + RUNS * 10_000,

@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { resources } from '../../../src/kube/resources.ts';
 import { IptablesBackend } from '../../../src/proxy/iptables/iptables-backend.ts';
 import { buildEndpoint, buildEndpointSlice, buildService } from '../../helpers/build-objects.ts';
 import { buildNodeFacts, buildProxyState } from '../../helpers/build-proxy-facts.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import type { PacketLab } from '../../helpers/packet-lab.ts';
 import { startProxyNode } from '../../helpers/proxy-node.ts';
 
@@ -31,11 +31,7 @@ const ask = (lab: PacketLab) =>
   });
 
 describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way) => {
-  let leaks: ReturnType<typeof leakCheck>;
-  beforeAll(() => {
-    leaks = leakCheck();
-  });
-  afterAll(() => leaks.finish());
+  leaveNothing();
   let stack = new AsyncDisposableStack();
   afterEach(async () => {
     await stack.disposeAsync();

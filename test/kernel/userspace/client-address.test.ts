@@ -1,27 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeSockets } from '../../../src/cluster/compose/node-sockets.ts';
-import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
+import { describe, expect, it } from 'vitest';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import type { NftRunner } from '../../../src/netfilter/runner.ts';
-import { createBackend } from '../../../src/proxy/create-backend.ts';
+import type { SyncReport } from '../../../src/proxy/proxy-backend.ts';
 import {
   buildNodeFacts,
   buildProxyEndpoint,
-  buildProxyState,
   buildSelectedPort,
   buildServicePort,
 } from '../../helpers/build-proxy-facts.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { PacketLab } from '../../helpers/packet-lab.ts';
-import { systemClock } from '../../helpers/system-clock.ts';
-import { createTransport, type TRANSPORTS } from '../../helpers/transport-lab.ts';
+import type { TransportKind } from '../../helpers/transport-lab.ts';
+import { startUserspaceNode } from '../../helpers/userspace-node.ts';
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
+leaveNothing();
 
 const FAMILIES = {
   ipv4: {
@@ -49,7 +42,7 @@ type Family = keyof typeof FAMILIES;
 
 interface Options {
   readonly family: Family;
-  readonly kind: (typeof TRANSPORTS)[number];
+  readonly kind: TransportKind;
   readonly portalRules: 'nftables' | 'iptables';
   readonly nft?: (runner: NftRunner) => NftRunner;
 }
@@ -66,25 +59,17 @@ async function start(stack: AsyncDisposableStack, { family, kind, portalRules, n
       outside: [facts.outside],
     }),
   );
-  const errors: unknown[] = [];
-  const transport = stack.use(createTransport(kind, { onError: (error) => errors.push(error) }));
-  const runners = {
-    nft: nft(createNftRunner(lab.node)),
-    iptables: createIptablesRunner(lab.node, { backend: 'auto' }),
-  };
-  const backend = await createBackend({
-    config: { mode: 'userspace', portalRules },
-    family,
-    runners,
-    clock: systemClock,
-    conntrackTcpBeLiberal: false,
-    userspace: { transport, sockets: nodeSockets(lab.node) },
-  });
   const node = buildNodeFacts({
     family,
     nodeIP: facts.node,
     localDetector: { kind: 'cidr', cidr: facts.cidr },
     nodePortAddresses: { kind: 'list', addresses: [facts.node] },
+  });
+  const { backend, errors, ...started } = await startUserspaceNode(stack, lab, {
+    kind,
+    node,
+    portalRules,
+    runners: { nft: nft(createNftRunner(lab.node)) },
   });
   const sync = async (nodeNames: readonly string[], preservesClient = true): Promise<void> => {
     const port = buildServicePort({
@@ -98,11 +83,9 @@ async function start(stack: AsyncDisposableStack, { family, kind, portalRules, n
       buildProxyEndpoint({ ip: facts.endpoints[index]!, port: 8080, address: facts.ports[index]!, nodeName }),
     );
     const selected = buildSelectedPort(port, endpoints, node);
-    const report = await backend.sync(buildProxyState([selected], node), 'all');
-    expect(report.quarantined).toEqual([]);
-    hiding = report.hidingClients;
+    hiding = (await started.sync(selected)).hidingClients;
   };
-  let hiding: Awaited<ReturnType<typeof backend.sync>>['hidingClients'];
+  let hiding: SyncReport['hidingClients'];
   return { lab, facts, sync, backend, errors, problems: () => hiding?.map(({ cause }) => String(cause)) };
 }
 

@@ -3,22 +3,16 @@ import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import koffi from 'koffi';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { COUNTER } from '../../../src/proxy/userspace/counters.ts';
 import { EngineTransport } from '../../../src/proxy/userspace/engine/engine-transport.ts';
 import type { Target } from '../../../src/proxy/userspace/listener.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
-import { TransportLab } from '../../helpers/transport-lab.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
+import { echo, TransportLab } from '../../helpers/transport-lab.ts';
 
 const PATIENCE = { timeout: 50_000 };
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
-
-const echo = (socket: Socket): void => void socket.pipe(socket);
+leaveNothing();
 
 async function ask(socket: Socket, text: string): Promise<string> {
   const answered = once(socket, 'data');

@@ -25,8 +25,7 @@ let stack: AsyncDisposableStack;
 let engine: Engine;
 beforeEach(() => {
   stack = new AsyncDisposableStack();
-  const leaks = leakCheck();
-  stack.defer(() => leaks.finish());
+  stack.use(leakCheck());
   engine = new Engine({
     system,
     limits: DEFAULT_LIMITS,

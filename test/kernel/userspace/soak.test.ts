@@ -1,20 +1,16 @@
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { expect, it } from 'vitest';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { seededRandom } from '../../helpers/seeded-random.ts';
-import { TRANSPORTS, TransportLab } from '../../helpers/transport-lab.ts';
+import { echo, TRANSPORTS, TransportLab } from '../../helpers/transport-lab.ts';
 
 /** Seconds of mixed load; 300 is a soak. */
 const SECONDS = Number(process.env['TOWTANK_SOAK'] ?? 2);
 const WORKERS = 12;
 const SEED = 11;
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
+leaveNothing();
 
 // One client after another: some answer whole, some go away in the middle, some reset, some say nothing at all.
 async function behave(lab: TransportLab, portal: { host: string; port: number }, luck: number): Promise<void> {
@@ -46,7 +42,7 @@ it.each(TRANSPORTS)(
   async (kind) => {
     await using lab = new TransportLab(kind);
     const random = seededRandom(SEED);
-    const servers = await Promise.all([1, 2, 3].map(() => lab.serve((socket) => void socket.pipe(socket))));
+    const servers = await Promise.all([1, 2, 3].map(() => lab.serve(echo)));
     const portal = lab.listen([...servers, lab.nobody()]);
     await behave(lab, portal, 0.9);
     await expect.poll(() => lab.transport.connections(), { timeout: 30_000 }).toEqual([]);

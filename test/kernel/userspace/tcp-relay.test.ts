@@ -2,12 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { listenTcp, localPort } from '../../../src/kernel/sockets.ts';
 import { COUNTER } from '../../../src/proxy/userspace/counters.ts';
 import type { Target } from '../../../src/proxy/userspace/listener.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
-import { TRANSPORTS, TransportLab } from '../../helpers/transport-lab.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
+import { echo, TRANSPORTS, TransportLab } from '../../helpers/transport-lab.ts';
 
 /** Megabytes that a transfer moves; more with TOWTANK_BYTES_MB. */
 const MEGABYTES = Number(process.env['TOWTANK_BYTES_MB'] ?? 24);
@@ -15,13 +15,7 @@ const PATIENCE = { timeout: 50_000 };
 /** A transfer that comes back moves twice as much, and is hashed twice: 10 MB in a second are slow. */
 const TRANSFER_MS = 60_000 + MEGABYTES * 100;
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
-
-const echo = (socket: Socket): void => void socket.pipe(socket);
+leaveNothing();
 
 async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];

@@ -1,16 +1,12 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { COUNTER } from '../../../src/proxy/userspace/counters.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { TRANSPORTS, TransportLab } from '../../helpers/transport-lab.ts';
 
 const PATIENCE = { timeout: 50_000 };
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
+leaveNothing();
 
 describe.each(TRANSPORTS)('UDP by %s', (kind) => {
   it.each([false, true])('answers come from the address that was asked (IPv6: %s)', async (v6) => {

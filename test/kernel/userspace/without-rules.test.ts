@@ -1,26 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeSockets } from '../../../src/cluster/compose/node-sockets.ts';
-import { createBackend } from '../../../src/proxy/create-backend.ts';
-import type { SelectedPort } from '../../../src/proxy/facts/select-endpoints.ts';
-import type { ProxyBackend } from '../../../src/proxy/proxy-backend.ts';
+import { describe, expect, it } from 'vitest';
 import {
   buildNodeFacts,
   buildProxyEndpoint,
-  buildProxyState,
   buildSelectedPort,
   buildServicePort,
 } from '../../helpers/build-proxy-facts.ts';
-import { leakCheck } from '../../helpers/leak-check.ts';
+import { leaveNothing } from '../../helpers/leak-check.ts';
 import { PacketLab, type Transport as Protocol } from '../../helpers/packet-lab.ts';
 import { LAB } from '../../helpers/proxy-node.ts';
-import { systemClock } from '../../helpers/system-clock.ts';
-import { createTransport, TRANSPORTS } from '../../helpers/transport-lab.ts';
+import { TRANSPORTS, type TransportKind } from '../../helpers/transport-lab.ts';
+import { startUserspaceNode } from '../../helpers/userspace-node.ts';
 
-let leaks: ReturnType<typeof leakCheck>;
-beforeAll(() => {
-  leaks = leakCheck();
-});
-afterAll(() => leaks.finish());
+leaveNothing();
 
 const VIP = '10.96.0.10';
 const LOAD_BALANCER = '203.0.113.5';
@@ -33,29 +24,15 @@ const from = {
   outside: { from: 'external', source: '192.0.2.7' },
 } as const;
 
-async function startBackend(stack: AsyncDisposableStack, kind: (typeof TRANSPORTS)[number]) {
+async function start(stack: AsyncDisposableStack, kind: TransportKind) {
   const lab = stack.use(await PacketLab.create('node-1', LAB));
-  const errors: unknown[] = [];
-  const transport = stack.use(createTransport(kind, { onError: (error) => errors.push(error) }));
-  const backend: ProxyBackend = await createBackend({
-    config: { mode: 'userspace', portalRules: 'none' },
-    family: 'ipv4',
-    runners: {},
-    clock: systemClock,
-    conntrackTcpBeLiberal: false,
-    userspace: { transport, sockets: nodeSockets(lab.node) },
-  });
-  const sync = async (...ports: readonly SelectedPort[]): Promise<void> => {
-    const { quarantined } = await backend.sync(buildProxyState(ports, node), 'all');
-    expect(quarantined).toEqual([]);
-  };
-  return { lab, backend, sync, errors };
+  return { lab, ...(await startUserspaceNode(stack, lab, { kind, node, portalRules: 'none' })) };
 }
 
 describe.each(TRANSPORTS)('without rules, by %s', (kind) => {
   it.each(['tcp', 'udp'] as const)('%s reaches cluster IP, node port and load balancer address', async (protocol) => {
     await using stack = new AsyncDisposableStack();
-    const { lab, sync, errors } = await startBackend(stack, kind);
+    const { lab, sync, errors } = await start(stack, kind);
     await sync(buildSelectedPort(portOf(protocol), endpoints, node));
     for (const sender of Object.values(from)) {
       for (const [destination, port] of [
@@ -72,7 +49,7 @@ describe.each(TRANSPORTS)('without rules, by %s', (kind) => {
 
   it('what has no endpoints is refused, and an address is given up with its last listener', async () => {
     await using stack = new AsyncDisposableStack();
-    const { lab, sync, backend } = await startBackend(stack, kind);
+    const { lab, sync, backend } = await start(stack, kind);
     const ask = (port: number, timeoutMs = 20_000) =>
       lab.send({ ...from.pod, protocol: 'tcp', destination: VIP, port, timeoutMs });
     const other = buildServicePort({ name: 'other', port: 81 });
@@ -88,7 +65,7 @@ describe.each(TRANSPORTS)('without rules, by %s', (kind) => {
 
   it('source ranges hold for the load balancer address only', async () => {
     await using stack = new AsyncDisposableStack();
-    const { lab, sync } = await startBackend(stack, kind);
+    const { lab, sync } = await start(stack, kind);
     const port = portOf('tcp', { loadBalancerSourceRanges: ['198.51.100.0/24'] });
     await sync(buildSelectedPort(port, endpoints, node));
     const ask = (destination: string, number: number) =>
