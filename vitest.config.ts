@@ -33,10 +33,10 @@ export default defineConfig({
     pool: 'forks',
     projects: [
       suite('unit', 30),
-      suite('kernel', 60),
+      suite('kernel', 120),
       suite('conformance', 120),
-      suite('scenarios', 60),
-      suite('docs', 60),
+      suite('scenarios', 120),
+      suite('docs', 120),
       suite('container', 120),
     ],
   },

@@ -27,8 +27,8 @@ export function packetsOf(vector: Vector): readonly VectorPacket[] {
   );
 }
 
-/** A node with what the packets of a vector need around it. */
-export function createVectorLab(vector: Vector): Promise<PacketLab> {
+/** A node of that name with what the packets of a vector need around it. */
+export function createVectorLab(vector: Vector, name = 'node'): Promise<PacketLab> {
   const family = familyOfVector(vector.nodeState);
   const sources = (type: string): string[] => [
     ...new Set(packetsOf(vector).flatMap(({ sourceType, sourceIP }) => (sourceType === type ? [sourceIP] : []))),
@@ -38,7 +38,7 @@ export function createVectorLab(vector: Vector): Promise<PacketLab> {
       familyOf(ip) === family ? ports.map(({ port = 0 }) => joinHostPort(ip, port)) : [],
     ),
   );
-  return PacketLab.create('node', {
+  return PacketLab.create(name, {
     family,
     nodeAddresses: vector.nodeState.localIPs.filter((ip) => familyOf(ip) === family),
     backends: [...new Set(backends)],

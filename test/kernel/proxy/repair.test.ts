@@ -20,15 +20,18 @@ const FOREIGN = [
 ].join('\n');
 const foreignLines = (saved: string): string[] => saved.split('\n').filter((line) => /198\.51\.100|FOREIGN/.test(line));
 
-const ask = (lab: PacketLab) =>
+const ask = (lab: PacketLab, timeoutMs = 2000) =>
   lab.send({
     from: 'pod',
     source: '10.244.0.9',
     protocol: 'tcp',
     destination: '10.96.0.10',
     port: 80,
-    timeoutMs: 2000,
+    timeoutMs,
   });
+// Before the rules are there nobody answers: then it asks again soon.
+const answered = (lab: PacketLab): Promise<void> =>
+  expect.poll(() => ask(lab, 300)).toMatchObject({ kind: 'answered' });
 
 describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way) => {
   leaveNothing();
@@ -43,7 +46,7 @@ describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way)
     node.client.put(resources.services, buildService());
     node.client.put(resources.endpointSlices, buildEndpointSlice({ endpoints: [buildEndpoint()] }));
     await node.proxy.synced;
-    await expect.poll(() => ask(node.lab)).toMatchObject({ kind: 'answered' });
+    await answered(node.lab);
     return node;
   }
 
@@ -70,7 +73,7 @@ describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way)
     expect(before).toHaveLength(4);
     client.put(resources.services, buildService());
     client.put(resources.endpointSlices, buildEndpointSlice({ endpoints: [buildEndpoint()] }));
-    await expect.poll(() => ask(lab)).toMatchObject({ kind: 'answered' });
+    await answered(lab);
     expect(foreignLines(await iptables.save('ipv4'))).toEqual(before);
     proxy.resync();
     await expect
