@@ -31,12 +31,16 @@ export function sendDescriptors(fd: number, descriptors: readonly number[]): voi
   systemCall('sendmsg', [fd, header, MSG_NOSIGNAL], { subject: `${descriptors.length} descriptors` });
 }
 
-/** Receives the byte and its descriptors, which programs started later do not inherit; none at the end. Throws ERR_SYSCALL. */
-export function receiveDescriptors(fd: number): readonly number[] {
+/**
+ * Receives the byte and its descriptors, which programs started later do not inherit: none where others have sent the byte, undefined
+ * at the end. Throws ERR_SYSCALL.
+ */
+export function receiveDescriptors(fd: number): readonly number[] | undefined {
   const { header, control } = messageMemory();
   header.writeBigUInt64LE(BigInt(CONTROL), HEADER.controlLength);
   const count = systemCall('recvmsg', [fd, header, MSG_CMSG_CLOEXEC], { subject: 'descriptors' });
-  if (count === 0 || header.readBigUInt64LE(HEADER.controlLength) < CONTROL_HEADER) return [];
+  if (count === 0) return undefined;
+  if (header.readBigUInt64LE(HEADER.controlLength) < CONTROL_HEADER) return [];
   const end = Number(control.readBigUInt64LE(0));
   const descriptors: number[] = [];
   for (let at = CONTROL_HEADER; at < end; at += 4) descriptors.push(control.readInt32LE(at));

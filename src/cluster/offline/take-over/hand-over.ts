@@ -11,10 +11,10 @@ export interface HandOverOptions {
   /** Descriptor of the socket at which new proxies ask; closed in the end. */
   readonly control: number;
   readonly nodeName: string;
-  readonly transport: MovableTransport;
+  readonly transport: Pick<MovableTransport, 'share' | 'pause' | 'resume'>;
   readonly proxy: Pick<NodeProxy, 'pause' | 'resume'>;
   readonly servers: ServerSockets;
-  /** How long a new proxy may take to write its rules. */
+  /** How long a new proxy may take for each of its steps; writing its rules is the longest. */
   readonly patienceMs: number;
   readonly onError: (error: unknown) => void;
 }
@@ -81,11 +81,11 @@ export class HandOver implements AsyncDisposable {
     await proxy.pause();
     let isPaused = false;
     try {
-      await this.#giveSockets(conversation);
-      await this.#untilReady(conversation);
+      await this.#inTime(this.#giveSockets(conversation), 'take the sockets');
+      expectKind(await this.#inTime(conversation.next(), 'write its rules'), 'ready');
       isPaused = true;
-      await conversation.answer({ kind: 'clients', clients: await transport.pause() });
-      expectKind(await conversation.next(), 'done');
+      await this.#inTime(this.#giveClients(conversation), 'take the clients');
+      expectKind(await this.#inTime(conversation.next(), 'serve'), 'done');
       return undefined;
     } catch (error) {
       if (isPaused) transport.resume();
@@ -104,8 +104,12 @@ export class HandOver implements AsyncDisposable {
     });
   }
 
-  async #untilReady(conversation: Conversation): Promise<void> {
-    const tooLate = (): Error => new Error('it took too long to write its rules');
-    expectKind(await within(conversation.next(), this.#options.patienceMs, tooLate), 'ready');
+  async #giveClients(conversation: Conversation): Promise<void> {
+    await conversation.answer({ kind: 'clients', clients: await this.#options.transport.pause() });
+  }
+
+  // One that was stopped must not keep this one from writing rules, or even from serving.
+  #inTime<T>(step: Promise<T>, what: string): Promise<T> {
+    return within(step, this.#options.patienceMs, () => new Error(`it took too long to ${what}`));
   }
 }

@@ -44,10 +44,11 @@ export class RunningProxy implements Disposable {
     return answer?.kind === 'clients' ? answer : undefined;
   }
 
-  /** Tells it that all is served here. */
+  /** Tells it that all is served here. Throws UserError ERR_PROXY_EXISTS when it had given up waiting for that, and goes on itself. */
   done(): void {
-    this.#say({ kind: 'done' });
+    const text = this.#say({ kind: 'done' }) ? this.#lastWord() : undefined;
     this[Symbol.dispose]();
+    if (text !== undefined) this.#parse(text);
   }
 
   [Symbol.dispose](): void {
@@ -59,15 +60,15 @@ export class RunningProxy implements Disposable {
     if (!this.#say(question)) return undefined;
     const text = this.#readLine();
     if (text === undefined) return undefined;
-    const { answer, descriptors } = JSON.parse(text) as AnswerLine;
-    if (answer.kind === 'refused') throw refused(this.pid, answer.message);
+    const { answer, descriptors } = this.#parse(text);
     const received: number[] = [];
     this.#say({ kind: 'ack' });
     while (received.length < descriptors) {
       const some = this.#receive();
-      if (some.length === 0) {
+      if (some === undefined || some.length === 0) {
         for (const fd of received) closeSync(fd);
-        return undefined;
+        if (some === undefined) return undefined;
+        throw refused(this.pid, 'it has given up waiting');
       }
       received.push(...some);
       this.#say({ kind: 'ack' });
@@ -75,11 +76,28 @@ export class RunningProxy implements Disposable {
     return mapDescriptors(answer, (index) => received[index]!);
   }
 
-  #receive(): readonly number[] {
+  // Throws when it refuses, which it may do while its last answer has not been read yet.
+  #parse(text: string): AnswerLine {
+    const line = JSON.parse(text.trimEnd().split('\n').at(-1)!) as AnswerLine;
+    if (line.answer.kind === 'refused') throw refused(this.pid, line.answer.message);
+    return line;
+  }
+
+  // Undefined when it has gone, as it should; also when it says nothing, for it will go as soon as it hears.
+  #lastWord(): string | undefined {
+    try {
+      return this.#readLine();
+    } catch (error) {
+      if (errnoOf((error as Error).cause) === 'EAGAIN') return undefined;
+      throw error;
+    }
+  }
+
+  #receive(): readonly number[] | undefined {
     try {
       return receiveDescriptors(this.#fd);
     } catch (error) {
-      if (error instanceof SystemCallError && error.errno === 'ECONNRESET') return [];
+      if (error instanceof SystemCallError && error.errno === 'ECONNRESET') return undefined;
       throw this.#silent(error);
     }
   }
@@ -102,7 +120,7 @@ export class RunningProxy implements Disposable {
       const count = this.#read(chunk);
       if (count === 0) return undefined;
       chunks.push(chunk.subarray(0, count));
-      // Nothing follows a line before it was acknowledged.
+      // Nothing but a refusal follows a line before it was acknowledged.
       if (chunk[count - 1] === NEWLINE) return Buffer.concat(chunks).toString();
     }
   }
@@ -117,12 +135,15 @@ export class RunningProxy implements Disposable {
   }
 
   #silent(cause: unknown): unknown {
-    const errno = cause instanceof SystemCallError ? cause.errno : (cause as NodeJS.ErrnoException).code;
-    return errno === 'EAGAIN' ? refused(this.pid, 'it does not answer', cause) : cause;
+    return errnoOf(cause) === 'EAGAIN' ? refused(this.pid, 'it does not answer', cause) : cause;
   }
 }
 
 const NEWLINE = 10;
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof SystemCallError ? error.errno : (error as NodeJS.ErrnoException | undefined)?.code;
+}
 
 function refused(pid: number, why: string, cause?: unknown): UserError {
   return new UserError({
