@@ -48,6 +48,8 @@ export class EtcdPeer implements AsyncDisposable {
       ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peer}`],
       ...['--initial-cluster', `default=http://127.0.0.1:${peer}`],
       ...['--listen-client-urls', endpoint, '--advertise-client-urls', endpoint],
+      // Who is alone waits only for itself before it is elected.
+      ...['--heartbeat-interval=10', '--election-timeout=100'],
       ...(options.args ?? []),
     ];
     return new EtcdPeer(await startEtcd([etcd, ...args]), endpoint, dataDir);
