@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -27,10 +27,18 @@ function engineOf(lab: TransportLab): EngineTransport {
 
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
-const DESCRIPTORS = 20_000;
+const RLIMIT_NOFILE = 7;
+const DESCRIPTORS = 20_000n;
+const libc = koffi.load(null);
+const getrlimit = libc.func('int getrlimit(int resource, void *limits)');
+const setrlimit = libc.func('int setrlimit(int resource, const void *limits)');
 
-function limitDescriptors(limit: number): void {
-  execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${limit}:`]);
+// By a call of its own: a program could not be started any more.
+function limitDescriptors(limit: bigint): void {
+  const limits = new BigUint64Array(2);
+  expect(getrlimit(RLIMIT_NOFILE, limits)).toBe(0);
+  limits[0] = limit;
+  expect(setrlimit(RLIMIT_NOFILE, limits)).toBe(0);
 }
 
 const eventLoops = (): readonly string[] =>
@@ -38,7 +46,7 @@ const eventLoops = (): readonly string[] =>
 
 // Puts a file in the place of each epoll instance that watches sockets: waiting on it fails from then on.
 function breakEventLoops(except: ReadonlySet<string>): void {
-  const dup2 = koffi.load(null).func('int dup2(int from, int to)');
+  const dup2 = libc.func('int dup2(int from, int to)');
   const file = openSync('/dev/null', 'r');
   for (const fd of eventLoops()) {
     if (except.has(fd)) continue;
@@ -120,6 +128,47 @@ describe('the engine', () => {
     expect(lab.errors.length).toBeGreaterThan(0);
   });
 
+  it('tries again now and then while no new thread can be started, and then serves', async () => {
+    const ours = new Set(eventLoops());
+    await using lab = new TransportLab('engine', { threads: 1 });
+    const portal = lab.listen([await lab.serve(echo)]);
+    const socket = lab.connect(portal);
+    socket.on('error', () => {});
+    expect(await ask(socket, 'a')).toBe('a');
+    breakEventLoops(ours);
+    const startedAt = performance.now();
+    // Nobody gets a number as small.
+    limitDescriptors(10n);
+    try {
+      socket.write('b');
+      await expect.poll(() => lab.errors.length, PATIENCE).toBeGreaterThan(4);
+    } finally {
+      limitDescriptors(DESCRIPTORS);
+    }
+    expect(performance.now() - startedAt).toBeGreaterThan(2000);
+    expect(await ask(lab.connect(portal), 'c')).toBe('c');
+  });
+
+  it('closes the sockets of a listener that ends while no thread serves it', async () => {
+    const ours = new Set(eventLoops());
+    await using lab = new TransportLab('engine', { threads: 1 });
+    const portal = lab.listen([await lab.serve(echo)]);
+    const socket = lab.connect(portal);
+    socket.on('error', () => {});
+    expect(await ask(socket, 'a')).toBe('a');
+    breakEventLoops(ours);
+    limitDescriptors(10n);
+    try {
+      socket.write('b');
+      await expect.poll(() => lab.errors.length, PATIENCE).toBeGreaterThan(1);
+      lab.transport.close(portal.id);
+    } finally {
+      limitDescriptors(DESCRIPTORS);
+    }
+    const refused = once(lab.connect(portal), 'error');
+    expect(await refused).toMatchObject([{ code: 'ECONNREFUSED' }]);
+  });
+
   it('lets clients wait while there is no descriptor, and goes on as soon as there is one', async () => {
     await using lab = new TransportLab('engine', { threads: 1 });
     using server = await serveElsewhere(lab);
@@ -130,7 +179,7 @@ describe('the engine', () => {
     const places = Array.from({ length: 10 }, () => openSync('/dev/null', 'r'));
     const exhausted = (): number => lab.transport.counters('node-1')[0]!.counters[COUNTER.exhausted]!;
     expect(exhausted()).toBe(0);
-    limitDescriptors(openDescriptors());
+    limitDescriptors(BigInt(openDescriptors()));
     try {
       for (const place of places) closeSync(place);
       // Their sockets take all that was free; they connect when all of them exist.

@@ -39,18 +39,14 @@ export class EngineThread {
     port1.unref();
     const { limits, isLocal } = options;
     const start: EngineStart = { wake: this.#wake, limits, isLocal, descriptors: this.#descriptors };
-    const worker = new Worker(new URL(ENTRY, import.meta.url), {
-      workerData: { start, port: port2 },
-      transferList: [port2],
-      execArgv: [],
-      // Connections live long or die young: a small nursery costs little and spares tens of megabytes.
-      resourceLimits: { maxYoungGenerationSizeMb: 6 },
-      // The engine closes what it opens, and by then another thread may have the number.
-      trackUnmanagedFds: false,
-    });
+    const worker = this.#startWorker(start, port2);
     worker.unref();
     worker.on('error', (error) => this.#end(error));
     worker.on('exit', (code) => this.#end(code === 0 ? undefined : new Error(`a thread ended with code ${code}`)));
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   /** Resolves when the thread is over. */
@@ -82,6 +78,25 @@ export class EngineThread {
     for (let fd = this.#descriptors.indexOf(1); fd !== -1; fd = this.#descriptors.indexOf(1, fd + 1)) {
       this.#descriptors[fd] = 0;
       if (!except.has(fd)) closeSync(fd);
+    }
+  }
+
+  // Throws where the process has no descriptors for another loop.
+  #startWorker(start: EngineStart, port: MessagePort): Worker {
+    try {
+      return new Worker(new URL(ENTRY, import.meta.url), {
+        workerData: { start, port },
+        transferList: [port],
+        execArgv: [],
+        // Connections live long or die young: a small nursery costs little and spares tens of megabytes.
+        resourceLimits: { maxYoungGenerationSizeMb: 6 },
+        // The engine closes what it opens, and by then another thread may have the number.
+        trackUnmanagedFds: false,
+      });
+    } catch (error) {
+      this.#port.close();
+      closeSync(this.#wake);
+      throw error;
     }
   }
 

@@ -18,6 +18,8 @@ export interface EngineTransportOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const REPLACE_MS = 1000;
+
 interface OpenListener {
   listener: Listener;
   readonly address: ListenAddress;
@@ -47,6 +49,8 @@ export class EngineTransport implements MovableTransport {
   readonly #retiring = new Set<EngineThread>();
   /** Listeners of another process that still serves them. */
   readonly #adopted = new Set<OpenListener>();
+  /** When the thread of each place was last replaced, or could not be. */
+  readonly #replacedAt: number[] = [];
 
   constructor(options: EngineTransportOptions) {
     this.#options = options;
@@ -92,8 +96,8 @@ export class EngineTransport implements MovableTransport {
     const open = this.#open.get(id);
     if (open === undefined) return;
     this.#open.delete(id);
-    if (this.#adopted.delete(open)) for (const { fd } of open.shares) closeSync(fd);
-    else for (const thread of this.#threads) thread.send({ kind: 'close', id });
+    this.#closeUnserved(open);
+    if (!this.#adopted.delete(open)) for (const thread of this.#threads) thread.send({ kind: 'close', id });
   }
 
   listeners(node: string, family: Family): ReadonlyMap<string, ListenAddress> {
@@ -179,7 +183,7 @@ export class EngineTransport implements MovableTransport {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { shares } of this.#adopted) for (const { fd } of shares) closeSync(fd);
+    for (const open of this.#open.values()) this.#closeUnserved(open);
     this.#adopted.clear();
     this.#open.clear();
     const all = [...this.#threads, ...this.#retiring];
@@ -202,16 +206,41 @@ export class EngineTransport implements MovableTransport {
   // What died by a fault of ours lost its connections; its listening sockets are still there.
   #died(index: number, thread: EngineThread, error: unknown): void {
     this.#options.onError(error);
-    const wasServing = this.#threads[index] === thread;
     const listening = new Set([...this.#open.values()].flatMap(({ shares }) => shares.map(({ fd }) => fd)));
     thread.closeLeftovers(listening);
-    if (!wasServing) return;
-    const next = this.#start(index);
-    this.#threads[index] = next;
+    this.#replace(index, thread);
+  }
+
+  // At once, but not again and again: what keeps threads from living may last.
+  #replace(index: number, dead: EngineThread): void {
+    if (this.#threads[index] !== dead) return;
+    const now = performance.now();
+    const wait = (this.#replacedAt[index] ?? Number.NEGATIVE_INFINITY) + REPLACE_MS - now;
+    if (wait > 0) {
+      setTimeout(() => this.#replace(index, dead), wait).unref();
+      return;
+    }
+    this.#replacedAt[index] = now;
+    try {
+      this.#serveBy(index, this.#start(index));
+    } catch (error) {
+      this.#options.onError(error);
+      this.#replace(index, dead);
+    }
+  }
+
+  #serveBy(index: number, thread: EngineThread): void {
+    this.#threads[index] = thread;
     for (const open of this.#open.values()) {
       if (this.#adopted.has(open)) continue;
-      for (const share of open.shares) if (this.#threadOf(open, share) === next) this.#give(open, share);
+      for (const share of open.shares) if (this.#threadOf(open, share) === thread) this.#give(open, share);
     }
+  }
+
+  // Whoever serves a socket closes it.
+  #closeUnserved(open: OpenListener): void {
+    for (const share of open.shares)
+      if (this.#adopted.has(open) || this.#threadOf(open, share)?.isRunning === false) closeSync(share.fd);
   }
 
   #begin(open: OpenListener, moved: MovedClients | undefined): void {
