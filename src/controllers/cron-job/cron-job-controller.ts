@@ -2,7 +2,6 @@ import { hasCode } from '../../errors/towtank-error.ts';
 import type { CronJob, CronJobStatus, Job } from '../../kube/generated/types.ts';
 import { controllerOf, isControlledBy } from '../../kube/owner-references.ts';
 import { keyOf, resources } from '../../kube/resources.ts';
-import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import { isReason } from '../../kube/status.ts';
 import { timeOf, timestampOf } from '../../kube/timestamp.ts';
 import { isJobFinished } from '../job/judge-job.ts';
@@ -113,7 +112,6 @@ class CronJobController {
   }
 
   async #writeStatus(cronJob: CronJob, runs: readonly Job[], ran: Due | undefined): Promise<void> {
-    const { client, informers } = this.#context;
     const successes = runs
       .flatMap(({ status }) => (status?.completionTime ? [status.completionTime] : []))
       .sort((a, b) => (timeOf(a) ?? 0) - (timeOf(b) ?? 0));
@@ -126,9 +124,7 @@ class CronJobController {
       ...(scheduled === undefined ? {} : { lastScheduleTime: scheduled }),
       ...(succeeded === undefined ? {} : { lastSuccessfulTime: succeeded }),
     };
-    if (isSemanticallyEqual(status, cronJob.status)) return;
-    const written = await client.update(resources.cronJobs, { ...cronJob, status }, { subresource: 'status' });
-    this.loop.fence.expectWritten(keyOf(cronJob), informers.for(resources.cronJobs), written);
+    await this.loop.writeStatus(resources.cronJobs, cronJob, status);
   }
 
   #tell(cronJob: CronJob, type: 'Normal' | 'Warning', reason: string, message: string): void {

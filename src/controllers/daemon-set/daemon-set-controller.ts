@@ -1,5 +1,5 @@
 import type { ControllerRevision, DaemonSet, Node, Pod } from '../../kube/generated/types.ts';
-import { controllerOf, controllerReferenceTo } from '../../kube/owner-references.ts';
+import { controllerReferenceTo } from '../../kube/owner-references.ts';
 import { keyOf, resources } from '../../kube/resources.ts';
 import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import type { ControllerContext } from '../loop/controller-context.ts';
@@ -32,10 +32,7 @@ class DaemonSetController {
     loop
       .watch(informers.for(type), (set) => [keyOf(set)])
       .watch(informers.for(resources.pods), (pod) => this.#pods.ownersOf(pod, ({ spec }) => spec?.selector))
-      .watch(informers.for(resources.controllerRevisions), (revision) => {
-        const owner = controllerOf(revision);
-        return owner?.kind === type.kind ? [`${revision.metadata?.namespace}/${owner.name}`] : [];
-      });
+      .watch(informers.for(resources.controllerRevisions), (revision) => this.#revisions.ownersOf(revision));
     informers.for(resources.nodes).onChange(({ previous, current }) => {
       if (isSemanticallyEqual(facts(previous), facts(current))) return;
       for (const set of informers.for(type).list()) loop.enqueue(keyOf(set));
@@ -43,7 +40,7 @@ class DaemonSetController {
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { informers, clock, client } = this.#context;
+    const { informers, clock } = this.#context;
     const set = informers.for(resources.daemonSets).get(key);
     if (set === undefined) return this.loop.fence.forget(key);
     const pods = await this.#pods.claim(set, set.spec?.selector);
@@ -55,10 +52,7 @@ class DaemonSetController {
     await Promise.all(create.map((node) => this.#pods.create(set, buildDaemonPod(set, hash, node))));
     const { status, changesIn } = buildDaemonSetStatus(input);
     if (changesIn !== undefined) this.loop.enqueueAfter(key, changesIn);
-    if (!isSemanticallyEqual(status, set.status)) {
-      const written = await client.update(resources.daemonSets, { ...set, status }, { subresource: 'status' });
-      this.loop.fence.expectWritten(key, informers.for(resources.daemonSets), written);
-    }
+    await this.loop.writeStatus(resources.daemonSets, set, status);
     await this.#revisions.prune(set, this.#revisionsInUse(set, pods, revision));
   }
 

@@ -2,14 +2,13 @@ import type { Pod, PodDisruptionBudget } from '../../kube/generated/types.ts';
 import { matchesLabelSelector } from '../../kube/label-selector.ts';
 import { controllerOf } from '../../kube/owner-references.ts';
 import { keyOf, resources } from '../../kube/resources.ts';
-import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import type { ControllerContext } from '../loop/controller-context.ts';
 import { ControllerLoop } from '../loop/controller-loop.ts';
 import { buildBudgetStatus } from './build-budget-status.ts';
 
 /** Works out how many evictions each PodDisruptionBudget allows; the API server refuses those beyond it. */
 export function startDisruptionController(context: ControllerContext): Disposable {
-  const { client, clock, informers } = context;
+  const { clock, informers } = context;
   const budgets = informers.for(resources.podDisruptionBudgets);
   const pods = informers.for(resources.pods);
   const selects = ({ metadata, spec }: PodDisruptionBudget, pod: Pod): boolean =>
@@ -24,13 +23,7 @@ export function startDisruptionController(context: ControllerContext): Disposabl
       const facts = { pods: selected, expected: expectedPods(context, selected), now: clock.now() };
       const { status, changesIn } = buildBudgetStatus(budget, facts);
       if (changesIn !== undefined) loop.enqueueAfter(key, changesIn);
-      if (isSemanticallyEqual(status, budget.status)) return;
-      const written = await client.update(
-        resources.podDisruptionBudgets,
-        { ...budget, status },
-        { subresource: 'status' },
-      );
-      loop.fence.expectWritten(key, budgets, written);
+      await loop.writeStatus(resources.podDisruptionBudgets, budget, status);
     },
   })
     .watch(budgets, (budget) => [keyOf(budget)])

@@ -1,6 +1,7 @@
 import { EventRecorder } from '../../kube/event-recorder.ts';
 import type { Informer } from '../../kube/informer.ts';
-import type { KubeObject } from '../../kube/resources.ts';
+import { type KubeObject, keyOf, type ResourceType } from '../../kube/resources.ts';
+import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import { ApiStatusError, isReason } from '../../kube/status.ts';
 import { WorkQueue } from '../../kube/work-queue.ts';
 import type { ControllerContext, Worker } from './controller-context.ts';
@@ -129,6 +130,18 @@ export class ControllerLoop implements Worker, Disposable {
     } finally {
       this.#pace(key, start);
     }
+  }
+
+  /** Writes the status of an object where it has another one; nothing more is decided about it before that was seen. */
+  async writeStatus<T extends KubeObject & { readonly status?: unknown }>(
+    type: ResourceType<T>,
+    object: T,
+    status: NonNullable<T['status']>,
+  ): Promise<void> {
+    if (isSemanticallyEqual(status, object.status)) return;
+    const { client, informers } = this.#context;
+    const written = await client.update(type, { ...object, status }, { subresource: 'status' });
+    this.fence.expectWritten(keyOf(object), informers.for(type), written);
   }
 
   [Symbol.dispose](): void {

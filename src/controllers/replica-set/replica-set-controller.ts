@@ -1,7 +1,6 @@
 import type { Pod, ReplicaSet } from '../../kube/generated/types.ts';
 import { controllerOf, controllerReferenceTo } from '../../kube/owner-references.ts';
 import { keyOf, resources } from '../../kube/resources.ts';
-import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import type { ControllerContext } from '../loop/controller-context.ts';
 import { ControllerLoop } from '../loop/controller-loop.ts';
 import { buildPodFromTemplate } from '../pods/build-pod.ts';
@@ -35,7 +34,7 @@ class ReplicaSetController {
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { informers, clock, client } = this.#context;
+    const { informers, clock } = this.#context;
     const set = informers.for(resources.replicaSets).get(key);
     if (set === undefined) return this.loop.fence.forget(key);
     const pods = await this.loop.timedWrite(key, () => this.#pods.claim(set, set.spec?.selector));
@@ -44,10 +43,7 @@ class ReplicaSetController {
     const input = { pods, failure, creating: plan.create > 0, now: clock.now() };
     const { status, changesIn } = this.loop.timed(key, () => buildReplicaSetStatus(set, input));
     if (changesIn !== undefined) this.loop.enqueueAfter(key, changesIn);
-    if (!isSemanticallyEqual(status, set.status)) {
-      const written = await client.update(resources.replicaSets, { ...set, status }, { subresource: 'status' });
-      this.loop.fence.expectWritten(key, informers.for(resources.replicaSets), written);
-    }
+    await this.loop.writeStatus(resources.replicaSets, set, status);
     if (failure !== undefined) throw failure;
   }
 

@@ -1,5 +1,5 @@
 import type { ControllerRevision, LabelSelector, PodTemplateSpec } from '../../kube/generated/types.ts';
-import { controllerReferenceTo, isControlledBy } from '../../kube/owner-references.ts';
+import { controllerOf, controllerReferenceTo, isControlledBy } from '../../kube/owner-references.ts';
 import { type KubeObject, keyOf, type ResourceType, resources } from '../../kube/resources.ts';
 import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import { isReason } from '../../kube/status.ts';
@@ -34,6 +34,12 @@ export class ControllerRevisions<T extends Revisioned> {
     this.#context = context;
     this.#loop = loop;
     this.#type = type;
+  }
+
+  /** Key of the object that a revision belongs to; none when it is of another type. */
+  ownersOf(revision: ControllerRevision): readonly string[] {
+    const owner = controllerOf(revision);
+    return owner?.kind === this.#type.kind ? [`${revision.metadata?.namespace}/${owner.name}`] : [];
   }
 
   /** The owner's revisions, oldest first. */

@@ -1,7 +1,5 @@
 import type { ControllerRevision, StatefulSet } from '../../kube/generated/types.ts';
-import { controllerOf } from '../../kube/owner-references.ts';
 import { keyOf, resources } from '../../kube/resources.ts';
-import { isSemanticallyEqual } from '../../kube/semantic-equality.ts';
 import { isReason } from '../../kube/status.ts';
 import type { ControllerContext } from '../loop/controller-context.ts';
 import { ControllerLoop } from '../loop/controller-loop.ts';
@@ -36,14 +34,11 @@ class StatefulSetController {
     loop
       .watch(informers.for(type), (set) => [keyOf(set)])
       .watch(informers.for(resources.pods), (pod) => this.#pods.ownersOf(pod, ({ spec }) => spec?.selector))
-      .watch(informers.for(resources.controllerRevisions), (revision) => {
-        const owner = controllerOf(revision);
-        return owner?.kind === type.kind ? [`${revision.metadata?.namespace}/${owner.name}`] : [];
-      });
+      .watch(informers.for(resources.controllerRevisions), (revision) => this.#revisions.ownersOf(revision));
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { informers, clock, client } = this.#context;
+    const { informers, clock } = this.#context;
     const set = informers.for(resources.statefulSets).get(key);
     if (set === undefined) return this.loop.fence.forget(key);
     const claimed = await this.#pods.claim(set, set.spec?.selector);
@@ -62,10 +57,7 @@ class StatefulSetController {
     if (plan.changesIn !== undefined) this.loop.enqueueAfter(key, plan.changesIn);
     await this.#carryOut(set, plan, [current, update]);
     const status = buildStatefulSetStatus(facts);
-    if (!isSemanticallyEqual(status, set.status)) {
-      const written = await client.update(resources.statefulSets, { ...set, status }, { subresource: 'status' });
-      this.loop.fence.expectWritten(key, informers.for(resources.statefulSets), written);
-    }
+    await this.loop.writeStatus(resources.statefulSets, set, status);
     const used = pods.map(({ metadata }) => metadata?.labels?.['controller-revision-hash']);
     await this.#revisions.prune(
       set,
