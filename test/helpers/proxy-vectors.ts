@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EndpointSlice, Service } from '../../src/kube/generated/types.ts';
 import { keyOf } from '../../src/kube/resources.ts';
+import type { Packet } from '../../src/netfilter/evaluate/packet.ts';
 import type { Family } from '../../src/netfilter/runner.ts';
 import type { NodeNetwork } from '../../src/proxy/facts/node-network.ts';
 import { resolveNodePortAddresses } from '../../src/proxy/facts/node-port-addresses.ts';
@@ -51,6 +52,18 @@ export interface VectorPacket {
   readonly expect: VectorVerdict;
   readonly expectByMode?: { readonly nftables?: VectorVerdict; readonly iptables?: VectorVerdict };
   readonly knownDeviations?: unknown;
+}
+
+/** The same as rules see it. */
+export function packetOf({ sourceType, sourceIP, protocol, destIP, destPort }: VectorPacket): Packet {
+  return {
+    source: sourceIP,
+    destination: destIP,
+    protocol: protocol.toLowerCase(),
+    sourcePort: 40_000,
+    destinationPort: destPort,
+    from: sourceType === 'node' || sourceType === 'localhost' ? 'host' : 'network',
+  };
 }
 
 /** One vector; the fields beyond these depend on its kind. */

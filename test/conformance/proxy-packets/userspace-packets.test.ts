@@ -5,7 +5,7 @@ import { buildTable } from '../../../src/proxy/nftables/build-table.ts';
 import type { ProxyState } from '../../../src/proxy/proxy-backend.ts';
 import { Portals } from '../../../src/proxy/userspace/portals.ts';
 import { FakeTransport, NO_SOCKETS } from '../../helpers/fake-transport.ts';
-import { loadVectors, stateOfVector, type Vector, type VectorPacket } from '../../helpers/proxy-vectors.ts';
+import { loadVectors, packetOf, stateOfVector, type Vector, type VectorPacket } from '../../helpers/proxy-vectors.ts';
 import { ourDeviations } from './deviations.ts';
 
 type RulesMode = 'iptables' | 'nftables';
@@ -30,18 +30,9 @@ function portalOf(vector: Vector, mode: RulesMode): Portal {
 
 // Where the rules lead, and from there the proxy. SCTP goes to endpoints directly.
 function outcomeOf({ rules, transport }: Portal, vector: Vector, packet: VectorPacket) {
-  const { verdict, endpoints, paths } = evaluatePacket(
-    rules,
-    {
-      source: packet.sourceIP,
-      destination: packet.destIP,
-      protocol: packet.protocol.toLowerCase(),
-      sourcePort: 40_000,
-      destinationPort: packet.destPort,
-      from: packet.sourceType === 'node' || packet.sourceType === 'localhost' ? 'host' : 'network',
-    },
-    { localAddresses: vector.nodeState.localIPs },
-  );
+  const { verdict, endpoints, paths } = evaluatePacket(rules, packetOf(packet), {
+    localAddresses: vector.nodeState.localIPs,
+  });
   return {
     verdict: verdict === 'pass' ? 'passthrough' : verdict,
     endpoints: endpoints.flatMap(({ address }) => transport.targetsOf(address) ?? [address]),

@@ -9,6 +9,7 @@ import { buildTable } from '../../../src/proxy/nftables/build-table.ts';
 import {
   familyOfVector,
   loadVectors,
+  packetOf,
   recordedOutput,
   stateOfVector,
   type Vector,
@@ -46,18 +47,7 @@ function recordedRules(vector: Vector, mode: Mode): HostRules | undefined {
 }
 
 function outcomeOf(rules: HostRules, vector: Vector, packet: VectorPacket) {
-  const evaluation = evaluatePacket(
-    rules,
-    {
-      source: packet.sourceIP,
-      destination: packet.destIP,
-      protocol: packet.protocol.toLowerCase(),
-      sourcePort: 40_000,
-      destinationPort: packet.destPort,
-      from: packet.sourceType === 'node' || packet.sourceType === 'localhost' ? 'host' : 'network',
-    },
-    { localAddresses: vector.nodeState.localIPs },
-  );
+  const evaluation = evaluatePacket(rules, packetOf(packet), { localAddresses: vector.nodeState.localIPs });
   const { verdict, endpoints, paths } = evaluation;
   return {
     verdict: verdict === 'pass' ? 'passthrough' : verdict,
