@@ -66,8 +66,8 @@ const whoeverRunsIt = {
 const bin = (name: string, folder = root): string => join(folder, 'node_modules/.bin', name);
 // A copy of the checkout has its own Node: an ordinary user cannot start one that lies in the folder of root.
 const nodeIn = (folder: string): string => {
-  const own = join(folder, 'node_modules/node/bin/node');
-  return existsSync(own) ? own : process.execPath;
+  const own = 'node_modules/node/bin/node';
+  return existsSync(join(root, own)) ? join(folder, own) : process.execPath;
 };
 const vitest = (project: string, folder = root, exclude: readonly string[] = []): readonly string[] => [
   nodeIn(folder),
@@ -166,7 +166,7 @@ if (isRoot) {
   }
 }
 
-/** The checkout, or a copy of it where an ordinary user cannot read it (CI often checks out below /root). */
+/** The checkout, or an empty folder for a copy of it where an ordinary user cannot read it (CI often checks out below /root). */
 function folderOfOrdinaryUser(): string {
   const readable = spawnSync('setpriv', [
     `--reuid=${NOBODY}`,
@@ -179,13 +179,17 @@ function folderOfOrdinaryUser(): string {
   if (readable.status === 0) return root;
   const copy = mkdtempSync(join(tmpdir(), 'towtank-copy-'));
   temporary.push(copy);
-  cpSync(root, copy, {
+  return copy;
+}
+
+// When the peers of the tests are there too.
+function copyCheckout(folder: string): void {
+  cpSync(root, folder, {
     recursive: true,
     verbatimSymlinks: true,
     filter: (path) => !path.startsWith(join(root, '.git')),
   });
-  spawnSync('chmod', ['-R', 'a+rX', copy]);
-  return copy;
+  spawnSync('chmod', ['-R', 'a+rX', folder]);
 }
 
 /** Runs a suite; its output goes to the terminal, or into the file. */
@@ -242,6 +246,8 @@ async function runAll(chosen: readonly Suite[]): Promise<readonly SuiteResult[]>
   const fetched = left.length > 0 ? fetchPeers(left) : undefined;
   for (const suite of chosen.filter(({ name }) => !order.includes(name))) results.push(await run(suite));
   await fetched;
+  const copy = left.find(({ cwd = root }) => cwd !== root)?.cwd;
+  if (copy !== undefined) copyCheckout(copy);
   const running = new Map<Suite, Promise<unknown>>();
   const isFree = ({ name }: Suite): boolean =>
     !oneAtATime.includes(name) || ![...running.keys()].some((other) => oneAtATime.includes(other.name));
