@@ -12,11 +12,23 @@ export const PROXY_MODES = ['iptables', 'nftables', 'userspace'] as const;
 
 export const inUrl = (address: string): string => (isIPv6(address) ? `[${address}]` : address);
 
+/** The pods of `createWeb` that answer. */
+export const WEB_PODS = ['web-1', 'web-2', 'web-3'] as const;
+
+interface WebScenario {
+  readonly lab: NetworkScenario;
+  readonly caller: Place;
+  readonly pods: readonly Pod[];
+}
+
 interface PodOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly node?: string;
   readonly spec?: Readonly<Record<string, unknown>>;
 }
+
+/** The node port of a Service's first port; 0 where it has none. */
+export const nodePortOf = (service: Service): number => service.spec?.ports?.[0]?.nodePort ?? 0;
 
 /** A cluster of three nodes and what tests of its network do with it, through the public API and with real packets. */
 export class NetworkScenario implements AsyncDisposable {
@@ -33,6 +45,14 @@ export class NetworkScenario implements AsyncDisposable {
   static async create(options: CreateClusterOptions = {}): Promise<NetworkScenario> {
     const stateRoot = mkdtempSync(join(tmpdir(), 'tt-'));
     return new NetworkScenario(await createCluster({ nodes: 3, ...options, stateRoot }), stateRoot);
+  }
+
+  /** With a pod `caller`, and a pod on each node that answers behind the label `app: web`. */
+  static async createWeb(proxyMode: (typeof PROXY_MODES)[number]): Promise<WebScenario> {
+    const lab = await NetworkScenario.create({ proxyMode });
+    await lab.netexec(['caller'], 'caller');
+    const pods = await lab.netexec(WEB_PODS, 'web');
+    return { lab, pods, caller: lab.cluster.pod('caller') };
   }
 
   /** Applies objects given as data. */
@@ -73,6 +93,11 @@ export class NetworkScenario implements AsyncDisposable {
   /** The names that answer so many new connections: that 60 fair throws miss one of three happens once in ten billion runs. */
   async answers(from: Place, address: string, port = 80, count = 60): Promise<readonly string[]> {
     return Promise.all(Array.from({ length: count }, () => this.hostname(from, address, port)));
+  }
+
+  /** Who answers there, each once. */
+  async answering(from: Place, address: string, port = 80): Promise<readonly string[]> {
+    return [...new Set(await this.answers(from, address, port))].sort();
   }
 
   /** The datagram that comes back from there, asked by a program at that place; empty when none comes in two seconds. */

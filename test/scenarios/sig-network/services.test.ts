@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Place } from '../../../src/index.ts';
-import type { EndpointSlice, Pod, Service } from '../../../src/kube/generated/types.ts';
-import { NetworkScenario, PROXY_MODES } from '../../helpers/network-scenario.ts';
+import type { EndpointSlice, Pod } from '../../../src/kube/generated/types.ts';
+import { NetworkScenario, nodePortOf, PROXY_MODES, WEB_PODS } from '../../helpers/network-scenario.ts';
 
 const http = { port: 80, targetPort: 8080 };
 const web = { selector: { app: 'web' }, ports: [http] };
-const names = ['web-1', 'web-2', 'web-3'];
 
 describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
   let lab: NetworkScenario;
@@ -13,26 +12,20 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
   let pods: readonly Pod[];
 
   beforeAll(async () => {
-    lab = await NetworkScenario.create({ proxyMode });
-    await lab.netexec(['caller'], 'caller');
-    pods = await lab.netexec(names, 'web');
-    caller = lab.cluster.pod('caller');
+    ({ lab, caller, pods } = await NetworkScenario.createWeb(proxyMode));
   });
   afterAll(() => lab?.[Symbol.asyncDispose]());
 
   const nodes = () => ['node-1', 'node-2', 'node-3'].map((name) => lab.cluster.node(name));
   const places = () => [caller, ...nodes(), lab.cluster.outside];
-  const nodePortOf = (service: Service): number => service.spec?.ports?.[0]?.nodePort ?? 0;
   const byName = (name: string, from = caller): Promise<string> =>
     from.fetch(`http://${name}/hostname`).then(
       ({ body }) => body.trim(),
       (error: Error) => error.message,
     );
-  const spread = async (from: Place, address: string, port = 80): Promise<readonly string[]> =>
-    [...new Set(await lab.answers(from, address, port))].sort();
 
   it('N17 N18 pods of every node speak with pods of every node, by HTTP and UDP', async () => {
-    for (const name of names)
+    for (const name of WEB_PODS)
       for (const { metadata, status } of pods) {
         expect(await lab.hostname(lab.cluster.pod(name), status?.podIP ?? '', 8080)).toBe(metadata?.name);
         expect(await lab.askUdp(lab.cluster.pod(name), status?.podIP ?? '', 8081)).toBe(metadata?.name);
@@ -55,7 +48,7 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
       const selected = `/apis/discovery.k8s.io/v1/endpointslices?labelSelector=kubernetes.io/service-name=quick-${i}`;
       await lab.api.send('POST', '/api/v1/namespaces/default/services', spec);
       const found = async () => (await lab.api.get(selected)).body.items[0]?.endpoints.length;
-      await expect.poll(found, { interval: 1 }).toBe(names.length);
+      await expect.poll(found, { interval: 1 }).toBe(WEB_PODS.length);
       took.push(performance.now() - began);
     }
     took.sort((a, b) => a - b);
@@ -66,12 +59,12 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
 
   it('N25 N26 ClusterIP to ExternalName frees the address, and back gets one that answers', async () => {
     const before = await lab.service('turning', web);
-    expect(names).toContain(await byName('turning'));
+    expect(WEB_PODS).toContain(await byName('turning'));
     const external = await lab.service('turning', { type: 'ExternalName', externalName: 'kubernetes.default' });
     expect(external.spec?.clusterIP).toBeUndefined();
     await expect(caller.fetch(`http://${before.spec?.clusterIP}/`, { timeoutMs: 1000 })).rejects.toThrow();
     const after = await lab.service('turning', { type: 'ClusterIP', ...web });
-    expect(names).toContain(await lab.hostname(caller, after.spec?.clusterIP ?? ''));
+    expect(WEB_PODS).toContain(await lab.hostname(caller, after.spec?.clusterIP ?? ''));
     await expect.poll(() => byName('turning')).toMatch(/^web-\d$/);
   });
 
@@ -79,8 +72,8 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
     await lab.service('ported', { type: 'ExternalName', externalName: 'example.com' });
     const service = await lab.service('ported', { type: 'NodePort', ipFamilyPolicy: 'RequireDualStack', ...web });
     for (const address of await lab.nodeAddresses())
-      expect(names).toContain(await lab.hostname(caller, address, nodePortOf(service)));
-    expect(names).toContain(await lab.hostname(caller, service.spec?.clusterIP ?? ''));
+      expect(WEB_PODS).toContain(await lab.hostname(caller, address, nodePortOf(service)));
+    expect(WEB_PODS).toContain(await lab.hostname(caller, service.spec?.clusterIP ?? ''));
     await expect.poll(() => byName('ported')).toMatch(/^web-\d$/);
     const external = await lab.service('ported', { type: 'ExternalName', externalName: 'example.com' });
     expect(external.spec?.ports?.[0]?.nodePort).toBeUndefined();
@@ -91,10 +84,10 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
     const service = await lab.service('noded', { type: 'NodePort', ipFamilyPolicy: 'RequireDualStack', ...web });
     await expect.poll(() => byName('noded')).toMatch(/^web-\d$/);
     for (const from of [caller, ...nodes()])
-      expect(names).toContain(await lab.hostname(from, service.spec?.clusterIP ?? ''));
+      expect(WEB_PODS).toContain(await lab.hostname(from, service.spec?.clusterIP ?? ''));
     for (const from of places())
       for (const address of await lab.nodeAddresses())
-        expect(names).toContain(await lab.hostname(from, address, nodePortOf(service)));
+        expect(WEB_PODS).toContain(await lab.hostname(from, address, nodePortOf(service)));
   });
 
   it.each([
@@ -105,9 +98,9 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
       const { spec } = await lab.service(`sticky-${type.toLowerCase()}`, { type, sessionAffinity, ...web });
       return type === 'NodePort' ? ['172.18.0.3', spec?.ports?.[0]?.nodePort ?? 0] : [spec?.clusterIP ?? '', 80];
     };
-    expect(await spread(caller, ...(await service('None')))).toEqual(names);
-    expect(await spread(caller, ...(await service('ClientIP')))).toHaveLength(1);
-    expect(await spread(caller, ...(await service('None')))).toEqual(names);
+    expect(await lab.answering(caller, ...(await service('None')))).toEqual(WEB_PODS);
+    expect(await lab.answering(caller, ...(await service('ClientIP')))).toHaveLength(1);
+    expect(await lab.answering(caller, ...(await service('None')))).toEqual(WEB_PODS);
   });
 
   it('N38 endpoints follow pods: none, one, two, one, none', async () => {
@@ -133,11 +126,11 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
     await lab.netexec(['follow-2'], 'follow');
     await expect.poll(async () => (await endpoints()).map(([name]) => name).sort()).toEqual(['follow-1', 'follow-2']);
     await lab.cluster.settled();
-    expect(await spread(caller, spec?.clusterIP ?? '')).toEqual(['follow-1', 'follow-2']);
+    expect(await lab.answering(caller, spec?.clusterIP ?? '')).toEqual(['follow-1', 'follow-2']);
     await lab.cluster.delete('pods', 'follow-1', 'default');
     await expect.poll(endpoints).toEqual([['follow-2', 8080, 8081]]);
     await lab.cluster.settled();
-    expect(await spread(caller, spec?.clusterIP ?? '')).toEqual(['follow-2']);
+    expect(await lab.answering(caller, spec?.clusterIP ?? '')).toEqual(['follow-2']);
     await lab.cluster.delete('pods', 'follow-2', 'default');
     await expect.poll(endpoints).toEqual([]);
     await lab.cluster.settled();
@@ -153,13 +146,13 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
       tcp: /ECONNREFUSED|ENETUNREACH|ERR_TIMEOUT|no answer/,
       udp: /^(ECONNREFUSED)?$/,
     };
-    expect(names).toContain(await lab.hostname(caller, address));
-    expect(names).toContain(await lab.askUdp(caller, address, 80));
+    expect(WEB_PODS).toContain(await lab.hostname(caller, address));
+    expect(WEB_PODS).toContain(await lab.askUdp(caller, address, 80));
     await lab.service('both', { selector: { app: 'web' }, ports: [udp] });
     await expect(caller.fetch(`http://${address}/hostname`, { timeoutMs: 1000 })).rejects.toThrow(refusals['tcp']);
-    expect(names).toContain(await lab.askUdp(caller, address, 80));
+    expect(WEB_PODS).toContain(await lab.askUdp(caller, address, 80));
     await lab.service('both', { selector: { app: 'web' }, ports: [tcp] });
-    expect(names).toContain(await lab.hostname(caller, address));
+    expect(WEB_PODS).toContain(await lab.hostname(caller, address));
     expect(await lab.askUdp(caller, address, 80)).toMatch(refusals['udp'] ?? '');
   });
 
@@ -179,7 +172,7 @@ describe.each(PROXY_MODES)('Services in %s mode', (proxyMode) => {
     const ports = ['one', 'two'].map((name, i) => ({ name, port: 81 + i, targetPort: name }));
     const { spec } = await lab.service('split', { selector: { app: 'split' }, ports });
     await expect.poll(() => lab.answers(caller, spec?.clusterIP ?? '', 81, 4).catch(() => [])).toContain('first');
-    expect(await spread(caller, spec?.clusterIP ?? '', 81)).toEqual(['first']);
-    expect(await spread(caller, spec?.clusterIP ?? '', 82)).toEqual(['second']);
+    expect(await lab.answering(caller, spec?.clusterIP ?? '', 81)).toEqual(['first']);
+    expect(await lab.answering(caller, spec?.clusterIP ?? '', 82)).toEqual(['second']);
   });
 });

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Place } from '../../../src/index.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/generated/types.ts';
-import { inUrl, NetworkScenario, PROXY_MODES } from '../../helpers/network-scenario.ts';
+import { inUrl, NetworkScenario, nodePortOf, PROXY_MODES, WEB_PODS } from '../../helpers/network-scenario.ts';
 
 const http = { port: 80, targetPort: 8080 };
 const web = { selector: { app: 'web' }, ports: [http] };
-const names = ['web-1', 'web-2', 'web-3'];
 // A userspace proxy opens connections of its own: the backend sees the node, whoever called.
 const seesNode = (proxyMode: string): boolean => proxyMode === 'userspace';
 
@@ -15,18 +14,12 @@ describe.each(PROXY_MODES)('traffic of Services in %s mode', (proxyMode) => {
   let pods: readonly Pod[];
 
   beforeAll(async () => {
-    lab = await NetworkScenario.create({ proxyMode });
-    await lab.netexec(['caller'], 'caller');
-    pods = await lab.netexec(names, 'web');
-    caller = lab.cluster.pod('caller');
+    ({ lab, caller, pods } = await NetworkScenario.createWeb(proxyMode));
   });
   afterAll(() => lab?.[Symbol.asyncDispose]());
 
   const node = (number: number): Place => lab.cluster.node(`node-${number}`);
   const addressOf = (service: Service): string => service.spec?.clusterIP ?? '';
-  const nodePortOf = (service: Service): number => service.spec?.ports?.[0]?.nodePort ?? 0;
-  const spread = async (from: Place, address: string, port = 80): Promise<readonly string[]> =>
-    [...new Set(await lab.answers(from, address, port))].sort();
   // The address that the backend sees.
   const sourceSeen = async (from: Place, address: string, port = 80): Promise<string> =>
     (await from.fetch(`http://${inUrl(address)}:${port}/clientip`)).body.trim().replace(/:\d+$/, '');
@@ -44,7 +37,7 @@ describe.each(PROXY_MODES)('traffic of Services in %s mode', (proxyMode) => {
     const ofHost = await lab.service('of-host', { ...web, selector: { app: 'host' } });
     for (const from of [caller, node(1), node(2)]) expect(await lab.hostname(from, addressOf(ofHost))).toBe('node-2');
     const service = await lab.service('for-host', web);
-    expect(await spread(lab.cluster.pod('host-pod'), addressOf(service))).toEqual(names);
+    expect(await lab.answering(lab.cluster.pod('host-pod'), addressOf(service))).toEqual(WEB_PODS);
     await lab.cluster.delete('pods', 'host-pod', 'default');
   });
 
@@ -91,13 +84,14 @@ describe.each(PROXY_MODES)('traffic of Services in %s mode', (proxyMode) => {
 
   it('S07 internalTrafficPolicy Local stays on the node, and fails where there is nothing', async () => {
     const service = await lab.service('inner', { ...web, internalTrafficPolicy: 'Local' });
-    for (const number of [1, 2, 3]) expect(await spread(node(number), addressOf(service))).toEqual([`web-${number}`]);
+    for (const number of [1, 2, 3])
+      expect(await lab.answering(node(number), addressOf(service))).toEqual([`web-${number}`]);
     const elsewhere = await lab.service('inner-2', {
       ...web,
       selector: { app: 'local' },
       internalTrafficPolicy: 'Local',
     });
-    expect(await spread(node(2), addressOf(elsewhere))).toEqual(['local-2']);
+    expect(await lab.answering(node(2), addressOf(elsewhere))).toEqual(['local-2']);
     await unreached(node(1), addressOf(elsewhere));
   });
 
@@ -157,7 +151,7 @@ describe.each(PROXY_MODES)('traffic of Services in %s mode', (proxyMode) => {
     const address = service.status?.loadBalancer?.ingress?.[0]?.ip ?? '';
     await unreached(lab.cluster.outside, address);
     await ranged('172.18.0.0/16');
-    expect(names).toContain(await lab.hostname(lab.cluster.outside, address));
+    expect(WEB_PODS).toContain(await lab.hostname(lab.cluster.outside, address));
     await lab.service('ranged', { type: 'ClusterIP', ...web });
     await expect
       .poll(async () => (await lab.cluster.get<Service>('services', 'ranged', 'default')).status?.loadBalancer)
@@ -167,8 +161,8 @@ describe.each(PROXY_MODES)('traffic of Services in %s mode', (proxyMode) => {
 
   it('S10 trafficDistribution PreferSameNode keeps to the node while it has an endpoint', async () => {
     const service = await lab.service('near', { ...web, trafficDistribution: 'PreferSameNode' });
-    await expect.poll(() => spread(node(1), addressOf(service))).toEqual(['web-1']);
-    await expect.poll(() => spread(node(3), addressOf(service))).toEqual(['web-3']);
+    await expect.poll(() => lab.answering(node(1), addressOf(service))).toEqual(['web-1']);
+    await expect.poll(() => lab.answering(node(3), addressOf(service))).toEqual(['web-3']);
   });
 
   it('S11 families come in either order, singly or both, and a Service is upgraded', async () => {
@@ -177,7 +171,7 @@ describe.each(PROXY_MODES)('traffic of Services in %s mode', (proxyMode) => {
       const ipFamilyPolicy = ipFamilies.length === 1 ? 'SingleStack' : 'RequireDualStack';
       const { spec } = await lab.service(name, { ...web, ipFamilies, ipFamilyPolicy });
       expect(spec?.clusterIPs?.map((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4'))).toEqual(ipFamilies);
-      for (const address of spec?.clusterIPs ?? []) expect(names).toContain(await lab.hostname(caller, address));
+      for (const address of spec?.clusterIPs ?? []) expect(WEB_PODS).toContain(await lab.hostname(caller, address));
     }
     const single = await lab.service('upgraded', { ...web, ipFamilyPolicy: 'SingleStack' });
     const dual = await lab.service('upgraded', { ...web, ipFamilyPolicy: 'PreferDualStack' });
@@ -249,12 +243,12 @@ describe.each(PROXY_MODES)('traffic of Services in %s mode', (proxyMode) => {
     const [one = '', two = '', three = ''] = pods.map(({ status }) => status?.podIP ?? '');
     await lab.apply(slice('sliced-a', [one, two]), slice('sliced-b', [two, three]));
     await lab.cluster.settled();
-    expect(await spread(caller, addressOf(service))).toEqual(names);
+    expect(await lab.answering(caller, addressOf(service))).toEqual(WEB_PODS);
     await lab.apply(slice('sliced-a', [two]), slice('sliced-b', [two]));
     await lab.cluster.settled();
-    expect(await spread(caller, addressOf(service))).toEqual(['web-2']);
+    expect(await lab.answering(caller, addressOf(service))).toEqual(['web-2']);
     await lab.cluster.delete('endpointslices', 'sliced-a', 'default');
     await lab.cluster.settled();
-    expect(await spread(caller, addressOf(service))).toEqual(['web-2']);
+    expect(await lab.answering(caller, addressOf(service))).toEqual(['web-2']);
   });
 });
