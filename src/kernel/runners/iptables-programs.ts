@@ -1,5 +1,3 @@
-import { realpathSync } from 'node:fs';
-import { basename } from 'node:path';
 import type { Family } from '../../netfilter/runner.ts';
 import { administratorSearchPath, findExecutable } from '../programs/find-executable.ts';
 
@@ -7,11 +5,6 @@ import { administratorSearchPath, findExecutable } from '../programs/find-execut
 export type IptablesBackend = 'nft' | 'legacy';
 
 const found = new Map<string, string>();
-
-/** Whether the program speaks the older interface, whatever it is called: `iptables` is a link that the administrator sets. */
-export function speaksLegacy(program: string): boolean {
-  return basename(realpathSync(program)).includes('legacy');
-}
 
 /** Path of a program of the iptables family, such as `ip6tables-nft-restore`. Throws ERR_MISSING_PROGRAM. */
 export function iptablesProgram(backend: IptablesBackend | 'auto', family: Family, tool: string): string {

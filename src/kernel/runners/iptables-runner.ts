@@ -1,7 +1,7 @@
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
 import type { KernelThread } from '../thread/kernel-thread-handle.ts';
-import { type IptablesBackend, iptablesProgram, speaksLegacy } from './iptables-programs.ts';
+import { type IptablesBackend, iptablesProgram } from './iptables-programs.ts';
 import { commandError, type KernelCommand, runKernelCommand, succeed } from './kernel-command.ts';
 
 export interface IptablesRunnerOptions {
@@ -16,24 +16,11 @@ const lockWait = '5';
 // A file name has 255 characters. Two long names that begin alike share a lock, which harms nothing.
 const longestName = 240;
 
-/**
- * For glibc (2.35 and newer; others do not read it). iptables-legacy holds a whole table several times, and touching that memory
- * for the first time, 4 KiB after 4 KiB, is a fifth of what a change of a large table costs: one heap in huge pages.
- */
-const largePages = [
-  'glibc.malloc.hugetlb=1',
-  'glibc.malloc.top_pad=67108864',
-  'glibc.malloc.mmap_threshold=268435456',
-  'glibc.malloc.trim_threshold=268435456',
-].join(':');
-
 /** Makes the runner of one node's iptables rules, both families. Its methods reject with KernelCommandError. */
 export function createIptablesRunner(netns: NetworkNamespace, options: IptablesRunnerOptions): IptablesRunner {
-  const lock = netns === NetworkNamespace.current() ? {} : { XTABLES_LOCKFILE: lockFileOf(netns) };
+  const env = netns === NetworkNamespace.current() ? {} : { XTABLES_LOCKFILE: lockFileOf(netns) };
   const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
-    const program = iptablesProgram(options.backend, family, tool);
-    const env = speaksLegacy(program) ? { ...lock, GLIBC_TUNABLES: largePages } : lock;
-    return { netns, env, thread: options.thread, command: [program, ...args] };
+    return { netns, env, thread: options.thread, command: [iptablesProgram(options.backend, family, tool), ...args] };
   };
   return {
     async restore(family, text, { noflush, counters = false }) {

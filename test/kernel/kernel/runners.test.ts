@@ -1,13 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { runProgram } from '../../../src/kernel/programs/run-program.ts';
 import { createConntrackRunner } from '../../../src/kernel/runners/conntrack-runner.ts';
-import { iptablesProgram, speaksLegacy } from '../../../src/kernel/runners/iptables-programs.ts';
 import { createIptablesRunner } from '../../../src/kernel/runners/iptables-runner.ts';
 import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { udpSocket } from '../../../src/kernel/sockets.ts';
@@ -55,20 +51,6 @@ describe.each(['nft', 'legacy'] as const)('iptables by its %s back end', (backen
       expect(rulesOf(await iptables.save(family, 'nat'))).toEqual(rulesOf(before));
     });
   });
-});
-
-it.each([
-  ['legacy', true],
-  ['nft', false],
-] as const)('knows the %s back end behind a link that is called iptables', (backend, isLegacy) => {
-  const folder = mkdtempSync(join(tmpdir(), 'towtank-test-'));
-  try {
-    const link = join(folder, 'iptables-restore');
-    symlinkSync(iptablesProgram(backend, 'ipv4', '-restore'), link);
-    expect(speaksLegacy(link)).toBe(isLegacy);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 });
 
 // Of IPv4 only: ip6tables-restore 1.8.9 forgets the counters of rules with its nft back end.
