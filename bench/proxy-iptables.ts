@@ -45,7 +45,8 @@ interface Round {
 
 const PATIENCE_MS = 120_000;
 const CHANGES = 3;
-const IDLE_SECONDS = 20;
+// Two of the checks whether somebody removed the rules, which come every 30 seconds.
+const IDLE_SECONDS = 60;
 const CONNECTION_SIZE: Size = { services: 10_000, endpoints: 5 };
 const FOLDERS = 'towtank-bench-';
 const self = fileURLToPath(import.meta.url);
