@@ -26,6 +26,12 @@ echo up
 sleep infinity &
 # Every wait of a shell buries whatever child has died.
 while kill -s 0 $!; do wait $!; done`;
+// What ends while it is read is left out, as is the shell that reads.
+const processes = `
+for folder in /proc/[0-9]*; do
+  [ "$folder" = "/proc/$$" ] && continue
+  { words=$(tr '\\0' ' ' <"$folder/cmdline"); } 2>/dev/null && echo "\${folder#/proc/} $words"
+done`;
 // Ends with the tests, however they end.
 const dieWithParent = ['--pdeathsig', 'KILL'];
 const noPrivileges = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
@@ -92,10 +98,10 @@ export class UnprivilegedLab implements Disposable {
     return JSON.parse(readFileSync(clusterPaths(name, this.stateDir).record, 'utf8')) as ClusterRecord;
   }
 
-  /** What runs here besides the keeper and the asking, as `ps` shows it. */
+  /** What runs here besides the keeper and the asking: number and words. Small machines have no `ps`. */
   processes(): readonly string[] {
-    const lines = this.run(['ps', '-e', '-o', 'pid=,args=']).stdout.trim().split('\n');
-    return lines.map((line) => line.trim()).filter((line) => !/^1 |sleep infinity|ps -e/.test(line));
+    const lines = this.run(['sh', '-c', processes]).stdout.trim().split('\n');
+    return lines.map((line) => line.trim()).filter((line) => /^\d+ ./.test(line) && !/^1 |sleep infinity/.test(line));
   }
 
   /** Resolves when no process is left; rejects with those that are. */
