@@ -50,6 +50,8 @@ export class EtcdMirror implements AsyncDisposable {
   #isLoading = false;
   #paused: Promise<void> | undefined;
   #endWatch: ((end: WatchEnd) => void) | undefined;
+  // The first watch stands, or cannot be had at the first attempt.
+  readonly #watching = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
 
   private constructor(client: EtcdClient, options: EtcdOptions) {
@@ -63,11 +65,15 @@ export class EtcdMirror implements AsyncDisposable {
     this.#fail = resolve;
   }
 
-  /** Loads and follows. Rejects with StoreUnavailableError. */
+  /**
+   * Loads and follows: what others compact from then on does not concern it, as long as the connection holds. Rejects with
+   * StoreUnavailableError.
+   */
   static async open(client: EtcdClient, options: EtcdOptions): Promise<EtcdMirror> {
     const mirror = new EtcdMirror(client, options);
     await mirror.#load();
     mirror.#running = mirror.#follow();
+    await mirror.#watching.promise;
     return mirror;
   }
 
@@ -174,9 +180,13 @@ export class EtcdMirror implements AsyncDisposable {
         else if (isFinal(end.error)) throw end.error;
         if (sawAny) delay = RETRY_MS.first;
       } catch (error) {
-        if (isFinal(error)) return this.#fail(etcdError(error) as TowtankError);
+        if (isFinal(error)) {
+          this.#watching.resolve();
+          return this.#fail(etcdError(error) as TowtankError);
+        }
         // Tried again below; who asks for something new meanwhile is told by their own requests.
       }
+      this.#watching.resolve();
       if (this.#stop.signal.aborted) return;
       await this.#sleep(delay);
       delay = Math.min(delay * 2, RETRY_MS.last);
@@ -201,6 +211,7 @@ export class EtcdMirror implements AsyncDisposable {
       onMessage: (message) => {
         const response = decodeWatch(message);
         sawAny = true;
+        this.#watching.resolve();
         const end = this.#receive(response);
         if (end) resolve(end);
       },

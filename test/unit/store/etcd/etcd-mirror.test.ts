@@ -9,13 +9,21 @@ const CLUSTER = 7;
 const lost = (): GrpcError => new GrpcError(GRPC.unavailable, 'the connection is lost', { uncertain: true });
 
 function rangeAnswer(revision: number): Buffer {
-  return new ProtobufWriter().message(1, new ProtobufWriter().int(1, CLUSTER).int(3, revision).finish()).finish();
+  return new ProtobufWriter().message(1, header(revision)).finish();
+}
+
+const header = (revision: number): Buffer => new ProtobufWriter().int(1, CLUSTER).int(3, revision).finish();
+const watchCreated = (revision: number): Buffer => new ProtobufWriter().message(1, header(revision)).int(3, 1).finish();
+
+interface Handlers {
+  readonly onMessage: (message: Buffer) => void;
+  readonly onEnd: (error: GrpcError) => void;
 }
 
 /** An etcd whose answers come when the test says so. */
 class ScriptedEtcd implements Disposable {
   readonly reads: PromiseWithResolvers<Buffer>[] = [];
-  readonly streams: { readonly onEnd: (error: GrpcError) => void }[] = [];
+  readonly streams: Handlers[] = [];
 
   read(): Promise<Buffer> {
     const answer = Promise.withResolvers<Buffer>();
@@ -23,7 +31,7 @@ class ScriptedEtcd implements Disposable {
     return answer.promise;
   }
 
-  async stream(_path: string, _request: Uint8Array, handlers: { onEnd: (error: GrpcError) => void }) {
+  async stream(_path: string, _request: Uint8Array, handlers: Handlers) {
     this.streams.push(handlers);
     return { [Symbol.dispose]: () => {} };
   }
@@ -33,14 +41,39 @@ class ScriptedEtcd implements Disposable {
   }
 }
 
+/** Opens a mirror, loaded at revision 10. */
+async function openMirror(etcd: ScriptedEtcd, clock: SteppedClock) {
+  let isOpen = false;
+  const mirror = EtcdMirror.open(etcd as unknown as EtcdClient, { endpoints: [], clock }).finally(() => {
+    isOpen = true;
+  });
+  etcd.reads.shift()!.resolve(rangeAnswer(10));
+  await settled();
+  return { mirror, isOpen: () => isOpen };
+}
+
+it.each([
+  [
+    'when its watch stands, so that others may compact what it has loaded',
+    ({ onMessage }: Handlers) => onMessage(watchCreated(10)),
+  ],
+  ['when the first watch is lost, and tries again', ({ onEnd }: Handlers) => onEnd(lost())],
+])('is open %s', async (_, happens) => {
+  const etcd = new ScriptedEtcd();
+  const opening = await openMirror(etcd, new SteppedClock());
+  expect(opening.isOpen()).toBe(false);
+  happens(etcd.streams[0]!);
+  await using _mirror = await opening.mirror;
+  using _closing = etcd;
+});
+
 it('goes on where it was when its own writes are acknowledged while it asks how far etcd is', async () => {
   const etcd = new ScriptedEtcd();
   const clock = new SteppedClock();
-  const opening = EtcdMirror.open(etcd as unknown as EtcdClient, { endpoints: [], clock });
-  etcd.reads.shift()!.resolve(rangeAnswer(10));
-  await using mirror = await opening;
+  const opening = await openMirror(etcd, clock);
+  etcd.streams[0]!.onMessage(watchCreated(10));
+  await using mirror = await opening.mirror;
   using _closing = etcd;
-  await settled();
   let ended = false;
   using _watch = mirror.view.watch({ prefix: '', onEvents: () => {}, onEnd: () => (ended = true) });
 
