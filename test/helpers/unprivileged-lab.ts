@@ -77,6 +77,12 @@ export class UnprivilegedLab implements Disposable {
     return { exitCode: status, stdout: stdout ?? '', stderr: (stderr ?? '') + (error?.message ?? '') };
   }
 
+  /** Kills a process by its number here; throws when there is none. Small machines have `kill` as a word of the shell only. */
+  kill(pid: number): void {
+    const { exitCode, stderr } = this.run(['sh', '-c', `kill -KILL ${pid}`]);
+    if (exitCode !== 0) throw new Error(`kill ${pid}: ${stderr}`);
+  }
+
   /** Runs towtank. */
   towtank(words: readonly string[], input = ''): CommandResult {
     return this.run([launcher, ...words], input);

@@ -131,7 +131,7 @@ describe('a cluster without any privilege', () => {
   it('restarts a program that ended, and ends one that left its parent with its pod', async () => {
     await expect.poll(() => sleepers(lab)).toHaveLength(3);
     const parent = sleepers(lab).find((line) => line.includes('sh -c'));
-    lab.run(['kill', '-KILL', parent?.split(' ')[0] ?? '']);
+    lab.kill(Number(parent?.split(' ')[0]));
     await expect.poll(async () => restartsOf(await cluster.get<Pod>('pods', 'program', 'default'))).toBe(1);
     await cluster.delete('pods', 'program', 'default');
     await cluster.wait({ resource: 'pods', name: 'program', for: 'deleted', timeoutMs: 50_000 });
@@ -198,7 +198,7 @@ describe.each([
     await ready(lab);
     expect(lab.resolver()).toContain('nameserver 127.96.0.10');
     await expect.poll(() => sleepers(lab)).toHaveLength(3);
-    lab.run(['kill', '-KILL', String(lab.record()[process])]);
+    lab.kill(lab.record()[process]);
     await lab.untilEmpty();
     expect(lab.listeners()).toBe('');
     expect(lab.resolver()).toBe('nameserver 192.0.2.53\n');
