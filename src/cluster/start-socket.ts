@@ -32,6 +32,13 @@ export class StartSocket {
     return this.#closed.promise;
   }
 
+  /** Resolves when all is told that a supervisor which has ended by now had said. */
+  async drained(): Promise<void> {
+    // A connection that it made waits in the kernel until the event loop has looked there.
+    for (let turn = 0; turn < 2 && this.#socket === undefined; turn++) await new Promise(setImmediate);
+    if (this.#socket !== undefined) await this.closed;
+  }
+
   /** Listens at a path of the file system; that alone keeps no process alive. */
   static async listen(path: string): Promise<StartSocket> {
     const server = createServer();

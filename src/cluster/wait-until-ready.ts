@@ -9,7 +9,7 @@ const START_TIMEOUT_MS = 120_000;
 /** Waits for the ready message; whatever ends the sandbox before it is the reason of failure. */
 export async function waitUntilReady(
   start: StartSocket,
-  sandbox: SandboxProcess,
+  sandbox: Pick<SandboxProcess, 'exited'>,
   { log, onStep }: { readonly log: string; readonly onStep: ((name: string, ms: number) => void) | undefined },
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -17,7 +17,8 @@ export async function waitUntilReady(
     () => reject(startFailure(log, `was not ready after ${START_TIMEOUT_MS / 1000} s`)),
     START_TIMEOUT_MS,
   );
-  void sandbox.exited.then(() => reject(startFailure(log, 'ended before it was ready')));
+  // Its last words say more than its end, which may be seen first.
+  void sandbox.exited.then(() => start.drained()).then(() => reject(startFailure(log, 'ended before it was ready')));
   start.onMessage((message) => {
     if (message.type === 'step') onStep?.(message.name, message.ms);
     else if (message.type === 'ready') resolve();
