@@ -42,25 +42,19 @@ export class SortedEntries {
 
   /** Those entries in order, the first `limit` of them. */
   range(from: string, to: string | undefined, limit = Number.POSITIVE_INFINITY): KeyValue[] {
-    const parts: KeyValue[][] = [];
-    let length = 0;
-    for (const part of this.#parts(from, to)) {
-      parts.push(length + part.length > limit ? part.slice(0, limit - length) : part);
-      length += part.length;
-      if (length >= limit) break;
-    }
-    return parts.length === 1 ? parts[0]! : ([] as KeyValue[]).concat(...parts);
-  }
-
-  *#parts(from: string, to: string | undefined): Generator<KeyValue[]> {
     const first = Math.max(0, this.#blockAfter(from) - 1);
     const last = to === undefined ? this.#blocks.length - 1 : this.#blockAfter(to) - 1;
-    for (let index = first; index <= last; index++) {
+    const parts: KeyValue[][] = [];
+    let left = limit;
+    for (let index = first; index <= last && left > 0; index++) {
       const block = this.#blocks[index]!;
       const start = index === first ? lowerBound(block, from) : 0;
       const end = index === last && to !== undefined ? lowerBound(block, to) : block.length;
-      if (start < end) yield block.slice(start, end);
+      const part = block.slice(start, Math.min(end, start + left));
+      parts.push(part);
+      left -= part.length;
     }
+    return ([] as KeyValue[]).concat(...parts);
   }
 
   // Index of the first block whose first key is greater than `key`.

@@ -180,13 +180,11 @@ export class EtcdMirror implements AsyncDisposable {
         else if (isFinal(end.error)) throw end.error;
         if (sawAny) delay = RETRY_MS.first;
       } catch (error) {
-        if (isFinal(error)) {
-          this.#watching.resolve();
-          return this.#fail(etcdError(error) as TowtankError);
-        }
+        if (isFinal(error)) return this.#fail(etcdError(error) as TowtankError);
         // Tried again below; who asks for something new meanwhile is told by their own requests.
+      } finally {
+        this.#watching.resolve();
       }
-      this.#watching.resolve();
       if (this.#stop.signal.aborted) return;
       await this.#sleep(delay);
       delay = Math.min(delay * 2, RETRY_MS.last);

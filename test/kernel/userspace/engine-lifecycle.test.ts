@@ -20,6 +20,15 @@ async function ask(socket: Socket, text: string): Promise<string> {
   return String((await answered)[0]);
 }
 
+/** Serves a client, whose connection may break from then on. */
+async function serveOne(lab: TransportLab) {
+  const portal = lab.listen([await lab.serve(echo)]);
+  const socket = lab.connect(portal);
+  socket.on('error', () => {});
+  expect(await ask(socket, 'a')).toBe('a');
+  return { portal, socket };
+}
+
 function engineOf(lab: TransportLab): EngineTransport {
   if (!(lab.transport instanceof EngineTransport)) throw new Error('not the engine');
   return lab.transport;
@@ -116,11 +125,8 @@ describe('the engine', () => {
   it('goes on with a new thread when one dies, and closes what that left open', async () => {
     const ours = new Set(eventLoops());
     await using lab = new TransportLab('engine', { threads: 1 });
-    const portal = lab.listen([await lab.serve(echo)]);
-    const socket = lab.connect(portal);
-    expect(await ask(socket, 'a')).toBe('a');
+    const { portal, socket } = await serveOne(lab);
     const ended = once(socket, 'end');
-    socket.on('error', () => {});
     breakEventLoops(ours);
     lab.connect(portal).on('error', () => {});
     await ended;
@@ -131,10 +137,7 @@ describe('the engine', () => {
   it('tries again now and then while no new thread can be started, and then serves', async () => {
     const ours = new Set(eventLoops());
     await using lab = new TransportLab('engine', { threads: 1 });
-    const portal = lab.listen([await lab.serve(echo)]);
-    const socket = lab.connect(portal);
-    socket.on('error', () => {});
-    expect(await ask(socket, 'a')).toBe('a');
+    const { portal, socket } = await serveOne(lab);
     breakEventLoops(ours);
     const startedAt = performance.now();
     // Nobody gets a number as small.
@@ -152,10 +155,7 @@ describe('the engine', () => {
   it('closes the sockets of a listener that ends while no thread serves it', async () => {
     const ours = new Set(eventLoops());
     await using lab = new TransportLab('engine', { threads: 1 });
-    const portal = lab.listen([await lab.serve(echo)]);
-    const socket = lab.connect(portal);
-    socket.on('error', () => {});
-    expect(await ask(socket, 'a')).toBe('a');
+    const { portal, socket } = await serveOne(lab);
     breakEventLoops(ours);
     limitDescriptors(10n);
     try {
