@@ -145,6 +145,11 @@ export class NetworkNamespace implements AsyncDisposable {
     }
   }
 
+  /** True once it was given up. */
+  get isDeleted(): boolean {
+    return this.#deleted;
+  }
+
   /** Gives the namespace up; the kernel removes its links and rules once no process is left in it. Repeating it is harmless. */
   delete(): void {
     if (this.#deleted) return;

@@ -95,6 +95,16 @@ export function connectTcp(netns: NetworkNamespace, options: ConnectOptions): So
   return new Socket(handover).connect({ host, port });
 }
 
+/**
+ * Has Node look up who the other end of a connection is, and remember it, while it is inside: the zone of a link-local address is
+ * the number of a link of `netns`, and Node throws where its own namespace has none of that number.
+ */
+export function rememberPeer(netns: NetworkNamespace, socket: Socket): void {
+  // What came while the namespace was given up goes with it.
+  if (netns.isDeleted) socket.destroy();
+  else netns.run(() => socket.remoteAddress);
+}
+
 /** The port at which `host` answers a socket of `netns` for `port`: the same, but where low ports may not be opened. */
 export function reachablePort({ place }: NetworkNamespace, destination: LocalAddress): number {
   return portFrom(place, destination);

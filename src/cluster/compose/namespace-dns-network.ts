@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { adoptTcpServer, adoptUdpSocket, type DnsNetwork } from '../../dns/server/dns-network.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
-import { bindUdp, connectTcp, everyAddress, listenTcp, reachablePort } from '../../kernel/sockets.ts';
+import { bindUdp, connectTcp, everyAddress, listenTcp, reachablePort, rememberPeer } from '../../kernel/sockets.ts';
 
 /** The network of a pod or node for a DNS server or client in this process. */
 export function namespaceDnsNetwork(netns: NetworkNamespace): DnsNetwork {
@@ -11,7 +11,12 @@ export function namespaceDnsNetwork(netns: NetworkNamespace): DnsNetwork {
     bindUdp: (address, port) =>
       Promise.all(hosts(address).map((host) => adoptUdpSocket(bindUdp(netns, { host, port }), family(host)))),
     listenTcp: (address, port) =>
-      Promise.all(hosts(address).map((host) => adoptTcpServer(listenTcp(netns, { host, port })))),
+      Promise.all(
+        hosts(address).map(async (host) => {
+          const server = await adoptTcpServer(listenTcp(netns, { host, port }));
+          return server.on('connection', (socket) => rememberPeer(netns, socket));
+        }),
+      ),
     openUdp: (ipFamily) =>
       adoptUdpSocket(bindUdp(netns, { host: ipFamily === 6 ? '::' : '0.0.0.0', port: 0 }), ipFamily),
     connectTcp: (address, port) => connectTcp(netns, { host: address, port }),

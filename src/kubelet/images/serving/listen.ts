@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { createServer, type Socket } from 'node:net';
 import { SystemCallError } from '../../../errors/system-call-error.ts';
 import type { NetworkNamespace } from '../../../kernel/network-namespace.ts';
-import { bindUdp, listenTcp } from '../../../kernel/sockets.ts';
+import { bindUdp, listenTcp, rememberPeer } from '../../../kernel/sockets.ts';
 
 /** Where to listen: without a host on every address of both families. */
 export interface ListenAddress {
@@ -19,6 +19,7 @@ export function serveTcp(
   const fd = onBothFamilies(address, (host) => listenTcp(netns, { host, port: address.port, v6Only: false }));
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
+    rememberPeer(netns, socket);
     connections.add(socket);
     // A client that resets its connection is its own business.
     socket.on('error', () => {});
