@@ -66,7 +66,11 @@ export class TransportLab implements AsyncDisposable {
   /** Opens a listener that leads to these endpoints. */
   listen(
     targets: readonly Target[],
-    { protocol = 'tcp', ...policy }: Partial<ListenerPolicy> & { readonly protocol?: 'tcp' | 'udp' } = {},
+    {
+      protocol = 'tcp',
+      host = this.#host,
+      ...policy
+    }: Partial<ListenerPolicy> & { readonly protocol?: 'tcp' | 'udp'; readonly host?: string } = {},
   ): ListenAddress & { readonly id: string; readonly policy: ListenerPolicy } {
     const id = `listener-${this.#listeners++}`;
     const full = { balancing: 'round-robin', affinitySeconds: 0, proxyProtocol: false, ...policy, targets } as const;
@@ -80,7 +84,7 @@ export class TransportLab implements AsyncDisposable {
       destination: { host: this.#host === '::1' ? 'fd00:10:96::1' : '10.96.0.1', port: 80 },
       policy: full,
     };
-    const address = { host: this.#host, port: 0 };
+    const address = { host, port: 0 };
     return { id, policy: full, ...this.transport.open(listener, nodeSockets(this.netns), address) };
   }
 

@@ -88,11 +88,16 @@ export class TcpRelay {
   }
 
   #dial(candidate: Candidate): Socket | undefined {
-    const { sockets, onError } = this.#context;
-    const { ip, port } = candidate;
     const { host } = this.#clientAddress;
+    // Where the client's own address cannot be had, the connection comes from the node's.
+    return (canPassAsClient(host, candidate) && this.#tryToDial(candidate, host)) || this.#tryToDial(candidate);
+  }
+
+  // Undefined, and the reason reported, where no such socket can be made.
+  #tryToDial({ ip, port }: Candidate, client?: string): Socket | undefined {
+    const { sockets, onError } = this.#context;
     try {
-      return sockets.connectTcp({ host: ip, port }, canPassAsClient(host, candidate) ? host : undefined);
+      return sockets.connectTcp({ host: ip, port }, client);
     } catch (error) {
       onError(error);
       return undefined;
