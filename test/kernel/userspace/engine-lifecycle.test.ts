@@ -122,6 +122,21 @@ describe('the engine', () => {
     expect(lab.errors).toEqual([]);
   });
 
+  it.each(['tcp', 'udp'] as const)('that goes on without a pause serves %s as before', async (protocol) => {
+    await using lab = new TransportLab('engine', { threads: 1 });
+    const isTcp = protocol === 'tcp';
+    const target = await (isTcp ? lab.serve(echo) : lab.serveUdp((message) => message));
+    const portal = lab.listen([target], { protocol });
+    engineOf(lab).resume();
+    if (isTcp) expect(await ask(lab.connect(portal), 'a')).toBe('a');
+    else {
+      const client = await lab.udp(portal);
+      client.send('a');
+      expect(String((await once(client, 'message'))[0])).toBe('a');
+    }
+    expect(lab.errors).toEqual([]);
+  });
+
   it('goes on with a new thread when one dies, and closes what that left open', async () => {
     const ours = new Set(eventLoops());
     await using lab = new TransportLab('engine', { threads: 1 });

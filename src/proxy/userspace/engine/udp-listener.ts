@@ -105,8 +105,9 @@ export class UdpListener implements Handler, Timed, Task {
     return { clients: knownClients(this.balancer, this.engine.now), flows };
   }
 
-  /** Receives again. */
+  /** Receives again. What was opened since the pause receives already. */
   unpause(): void {
+    if (this.#held === undefined) return;
     this.#closeHeld();
     this.engine.poller.add(this.opened.fd, EPOLLIN, this);
   }
