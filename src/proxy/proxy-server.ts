@@ -55,7 +55,7 @@ export interface ProxyOptions {
 
 /** A running proxy. Disposing of it leaves its rules in the kernel, as kube-proxy does. */
 export interface Proxy extends AsyncDisposable {
-  /** Resolves when the rules of all families have been written for the first time. */
+  /** Resolves when the rules of all families have been written for the first time; rejects when its services do not sync. */
   readonly synced: Promise<void>;
   readonly health: HealthState;
   /** Prometheus' text format. */
@@ -145,7 +145,7 @@ class ProxyServer implements Proxy {
     if (listen !== undefined) this.#openServers(listen);
     this.#nodes.onChange(({ key, current }) => this.#nodeChanged(key, current));
     this.#resources.use(this.#options.services.onServiceCIDRs(() => this.#refresh()));
-    void this.#run();
+    this.#run().catch(this.#synced.reject);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,10 @@ import { TABLE } from './nftables/object-names.ts';
 /** An empty chain in table mangle, and an empty table of nftables: what lies beside them was written by towtank. */
 const MARK = { chain: 'TOWTANK-PROXY', table: 'towtank-proxy' } as const;
 
+const ALL: readonly FoundProxyRules[] = (['iptables', 'nftables'] as const).flatMap((mode) =>
+  (['ipv4', 'ipv6'] as const).map((family) => ({ mode, family })),
+);
+
 /**
  * Whose proxy rules the ones of a network namespace are. The mark is kept in the kernel, beside the rules, so that it lasts
  * as long as they do: through restarts and in containers that forget their files.
@@ -20,12 +24,18 @@ export class RuleOwnership {
     this.#runners = runners;
   }
 
-  /** Rules of towtank that are there. Throws UserError ERR_PROXY_EXISTS when rules of another proxy are. */
+  /**
+   * Rules of towtank that are there. Throws UserError ERR_PROXY_EXISTS when rules of another proxy are. Marks whose rules are
+   * gone are removed: what is written there next may be another's.
+   */
   async check(): Promise<readonly FoundProxyRules[]> {
     const found = await findProxyRules(this.#runners);
     const foreign: FoundProxyRules[] = [];
     for (const rules of found) if (!(await this.#isOurs(rules))) foreign.push(rules);
     if (foreign.length > 0) throw taken(foreign);
+    const isFound = (mark: FoundProxyRules): boolean =>
+      found.some(({ mode, family }) => mode === mark.mode && family === mark.family);
+    await this.release(ALL.filter((mark) => !isFound(mark)));
     return found;
   }
 
@@ -38,16 +48,24 @@ export class RuleOwnership {
     }
   }
 
-  /** Removes the marks. */
-  async release(): Promise<void> {
-    const { nft, iptables, otherIptables } = this.#runners;
-    for (const family of ['ipv4', 'ipv6'] as const) {
-      const table = `${wordsOf(family).table} ${MARK.table}`;
-      await nft?.run(`add table ${table}\ndelete table ${table}\n`);
-      for (const runner of [iptables, otherIptables]) {
-        if (runner === undefined || !(await hasChain(runner, family, { table: 'mangle', chain: MARK.chain }))) continue;
-        await runner.run(family, ['-t', 'mangle', '-X', MARK.chain]);
-      }
+  /** Removes marks; default all. */
+  async release(marks: readonly FoundProxyRules[] = ALL): Promise<void> {
+    for (const { mode, family } of marks) {
+      if (mode === 'nftables') await this.#releaseTable(family);
+      else await this.#releaseChains(family);
+    }
+  }
+
+  async #releaseTable(family: Family): Promise<void> {
+    const table = `${wordsOf(family).table} ${MARK.table}`;
+    await this.#runners.nft?.run(`add table ${table}\ndelete table ${table}\n`);
+  }
+
+  async #releaseChains(family: Family): Promise<void> {
+    const { iptables, otherIptables } = this.#runners;
+    for (const runner of [iptables, otherIptables]) {
+      if (runner === undefined || !(await hasChain(runner, family, { table: 'mangle', chain: MARK.chain }))) continue;
+      await runner.run(family, ['-t', 'mangle', '-X', MARK.chain]);
     }
   }
 

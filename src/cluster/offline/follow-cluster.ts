@@ -28,6 +28,8 @@ export interface FollowOptions {
   readonly runners: ProxyOptions['runners'];
   /** Of userspace mode. */
   readonly transport: Transport | undefined;
+  /** Awaited when the first lists are in, before the first rule is written. */
+  readonly beforeWriting: () => Promise<void>;
 }
 
 /** A proxy that follows its cluster. */
@@ -41,14 +43,15 @@ export interface Following {
 /** Keeps the rules of this host from now on, and takes over from a proxy in userspace mode that runs already. Rejects when it cannot begin. */
 export async function followCluster(
   settings: ProxySettings,
-  { stack, netns, runners, transport }: FollowOptions,
+  { stack, netns, runners, transport, beforeWriting }: FollowOptions,
 ): Promise<Following> {
   const { nodeName } = settings;
   const client = stack.use(openKubeClient({ ...settings, agent: 'towtank-proxy', onProblem: reportProblems() }));
   const informers = stack.use(new SharedInformers(narrowClient(client, nodeName), systemClock));
   const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
   const recorder = new EventRecorder({ client, clock: systemClock, component: 'kube-proxy', host: nodeName, onError });
-  const services = feedServiceFacts({ informers, recorder });
+  const feed = feedServiceFacts({ informers, recorder });
+  const services = { ...feed, synced: feed.synced.then(beforeWriting) };
   const servers = new ServerSockets((address) => listenOnHost(netns, address));
   // Threads are in this namespace already; entering it takes a right that a proxy needs for nothing else.
   const sockets = { ...nodeSockets(netns), netns: undefined };
@@ -58,15 +61,14 @@ export async function followCluster(
   const parts = { netns, runners, client, informers, services, listen: servers.listen.bind(servers) };
   const userspace = transport && { transport, sockets };
   const proxy = stack.use(await startHostProxy(settings, { ...parts, userspace }));
-  void proxy.synced.then(() => {
+  const synced = proxy.synced.then(() => {
     if (informers.for(resources.nodes).get(nodeName) === undefined)
       log({ level: 'warning', message: `the API server has no node ${nodeName}: its addresses are not known` });
     giveBackMemory();
   });
-  await takeOver?.finish(proxy.synced);
+  await takeOver?.finish(synced);
   if (takeOver !== undefined) log({ level: 'info', message: `listeners taken over: ${takeOver.listeners}` });
   const control = movable && (takeOver?.control ?? controlSocket());
-  const { synced } = proxy;
   if (movable === undefined || control === undefined) return { synced, replaced: new Promise(() => {}) };
   const { replaced } = stack.use(offerHandOver(movable, { control, proxy }));
   return { synced, replaced };

@@ -30,19 +30,24 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
   const runners = await createHostRunners(netns, rules);
   const ownership = new RuleOwnership(runners);
   const found = await ownership.check();
-  await ownership.claim(rules, hostFamilies());
   log({ level: 'info', message: `proxy of node ${settings.nodeName} in ${config.mode} mode` });
   const carrying = { limits, isLocal: false, onError: carriedBadly };
   const transport = config.mode === 'userspace' ? stack.use(await openTransport(carrying)) : undefined;
   const following = stack.use(new AsyncDisposableStack());
   const startedAt = systemClock.now();
-  const parts = { stack: following, netns, runners, transport };
+  const beforeWriting = (): Promise<void> => ownership.claim(rules, hostFamilies());
+  const parts = { stack: following, netns, runners, transport, beforeWriting };
   const begun = followCluster(settings, parts).then(async ({ synced, replaced }) => {
     // Only now: a proxy that runs already holds the ports, and its rules are not left ones.
-    for (const left of found) if (left.mode !== rules) await removeProxyRules(runners, left.mode, [left.family]);
-    const message = (): string => `the rules are in the kernel, ${systemClock.now() - startedAt} ms after the start`;
-    void synced.then(() => log({ level: 'info', message: message() }));
-    return await replaced;
+    const left = found.filter(({ mode }) => mode !== rules);
+    for (const { mode, family } of left) await removeProxyRules(runners, mode, [family]);
+    await ownership.release(left);
+    const took = (): number => systemClock.now() - startedAt;
+    const written = synced.then(() => {
+      log({ level: 'info', message: `the rules are in the kernel, ${took()} ms after the start` });
+      return replaced;
+    });
+    return await Promise.race([replaced, written]);
   });
   const end = await Promise.race([told.signal, begun]);
   if (typeof end === 'string') {

@@ -38,7 +38,8 @@ export async function startHostProxy(
     ...(userspace && { userspace }),
     log: explained.log,
   });
-  void proxy.synced.then(explained.synced);
+  // Why it cannot begin is told by who waits for it.
+  proxy.synced.then(explained.synced, () => {});
   return proxy;
 }
 

@@ -84,6 +84,12 @@ const runnersOf = (lab: PacketLab) => ({
   nft: createNftRunner(lab.node),
 });
 
+async function writeForeignRules(lab: PacketLab, mode: 'iptables' | 'nftables'): Promise<void> {
+  const { iptables, nft } = runnersOf(lab);
+  if (mode === 'iptables') await iptables.run('ipv4', ['-t', 'nat', '-N', 'KUBE-SERVICES']);
+  else await nft.run('add table ip kube-proxy\n');
+}
+
 it.each(['iptables', 'nftables'] as const)(
   'towtank proxy carries connections itself, led by rules of %s',
   async (rules) => {
@@ -178,11 +184,35 @@ describe.each(['iptables', 'nftables'] as const)('towtank proxy in %s mode', (mo
     expect(await send(lab)).toMatchObject({ kind: 'answered' });
   });
 
+  it('does not take for its own what another proxy writes where it once had rules', async () => {
+    const { lab, words } = await createHost();
+    const other = mode === 'iptables' ? 'nftables' : 'iptables';
+    for (const each of [mode, other]) {
+      const proxy = stack.use(startHostProxy(lab.node, words(each)));
+      await proxy.synced;
+      proxy.program.kill('SIGTERM');
+      await proxy.program.exited;
+    }
+    await writeForeignRules(lab, mode);
+    const { exitCode, stderr } = await runHostProxy(lab.node, words(other));
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('another proxy owns') });
+    expect(await findProxyRules(runnersOf(lab))).toContainEqual({ mode, family: 'ipv4' });
+  });
+
+  it('does not take for its own what another proxy writes where it never came to write', async () => {
+    const { lab, api, words } = await createHost();
+    await api.goAway();
+    const proxy = stack.use(startHostProxy(lab.node, words(mode)));
+    await expect.poll(() => proxy.log(), { timeout: 40_000 }).toContain('cannot reach the API server');
+    proxy.program.kill('SIGKILL');
+    await proxy.program.exited;
+    await writeForeignRules(lab, mode);
+    expect(await runHostProxy(lab.node, words(mode))).toMatchObject({ exitCode: 2 });
+  });
+
   it('does not start beside rules of another proxy, and leaves them alone', async () => {
     const { lab, words } = await createHost();
-    const { iptables, nft } = runnersOf(lab);
-    if (mode === 'iptables') await iptables.run('ipv4', ['-t', 'nat', '-N', 'KUBE-SERVICES']);
-    else await nft.run('add table ip kube-proxy\n');
+    await writeForeignRules(lab, mode);
     const { exitCode, stderr } = await runHostProxy(lab.node, words('nftables'));
     expect(exitCode).toBe(2);
     expect(stderr).toContain('another proxy owns the rules of this network namespace');
