@@ -28,9 +28,11 @@ export class FlowControl implements Disposable {
   readonly #source: Source;
   readonly #seats: number;
   readonly #following: Disposable;
+  /** By level and schema: those of now, and gone ones that still have requests. */
   readonly #stats = new Map<string, FlowStats>();
   #levels = new Map<string, PriorityLevel>();
   #classifier!: Classifier;
+  #activeStats: ReadonlySet<FlowStats> = new Set();
   #lending: Disposable | undefined;
   #fairFraction = 0;
 
@@ -123,6 +125,8 @@ export class FlowControl implements Disposable {
       levels.set(name, level);
     }
     const schemas = this.#activeSchemas(levels);
+    this.#activeStats = new Set(schemas.map(({ stats }) => stats));
+    this.#forgetGone();
     for (const [name, level] of this.#levels) {
       if (levels.has(name) || level.queueSet.isIdle) continue;
       level.isQuiescing = true;
@@ -149,6 +153,10 @@ export class FlowControl implements Disposable {
     return stats;
   }
 
+  #forgetGone(): void {
+    for (const [key, stats] of this.#stats) if (stats.isIdle && !this.#activeStats.has(stats)) this.#stats.delete(key);
+  }
+
   #lend(): void {
     this.#fairFraction = lendSeats([...this.#levels.values()], this.#source.clock.now());
   }
@@ -156,6 +164,7 @@ export class FlowControl implements Disposable {
   #scheduleLending(): void {
     this.#lending = this.#source.clock.schedule(LENDING_MS, () => {
       this.#lend();
+      this.#forgetGone();
       this.#scheduleLending();
     });
   }

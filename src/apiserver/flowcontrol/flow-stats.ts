@@ -38,4 +38,8 @@ export class FlowStats {
     this.level = level;
     this.schema = schema;
   }
+
+  get isIdle(): boolean {
+    return this.executing + this.waiting === 0;
+  }
 }

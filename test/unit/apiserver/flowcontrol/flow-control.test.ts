@@ -96,6 +96,17 @@ test('a schema holds as soon as it is there, and not without its priority level'
   expect(ask(configMaps).flow.stats.schema).toBe('global-default');
 });
 
+test('a schema that is gone is counted until the last of its requests is done', async () => {
+  await limitDevelopers({ type: 'Reject' });
+  const request = ask(configMaps);
+  await client.delete(flowSchemas, { name: 'developers' });
+  expect(metric(`current_executing_requests{${labels}}`)).toBe(1);
+  leave(request);
+  await clock.step(10_000);
+  expect(metric(`current_executing_requests{${labels}}`)).toBeUndefined();
+  expect(control.stats.map(({ schema }) => schema)).not.toContain('developers');
+});
+
 test('while mandatory objects are deleted they are imagined', async () => {
   for (const name of ['exempt', 'catch-all']) {
     await client.delete(flowSchemas, { name });
