@@ -4,7 +4,7 @@ import type { ConntrackRunner, Family } from '../netfilter/runner.ts';
 import { staleFlows, type UdpPort } from './conntrack/stale-flows.ts';
 import type { NodeNetwork } from './facts/node-network.ts';
 import type { ServiceFacts } from './facts/service-facts.ts';
-import { StateTracker } from './facts/state-tracker.ts';
+import { type StateChange, StateTracker } from './facts/state-tracker.ts';
 import type { HealthState } from './health/health-state.ts';
 import type { ProxyMetrics } from './metrics/proxy-metrics.ts';
 import type { ProxyBackend, ProxyState, SyncReport } from './proxy-backend.ts';
@@ -39,6 +39,9 @@ export class FamilyProxy implements AsyncDisposable {
   readonly #first = Promise.withResolvers<void>();
   #tracker: StateTracker | undefined;
   #monitor: Disposable | undefined;
+  readonly #createdAt: number;
+  /** Services that changed and triggers of changes that are not in the kernel yet: failed syncs leave them to the next. */
+  readonly #unsettled = { services: new Set<string>(), triggerTimes: new Array<number>() };
   #needsFull = true;
   #lastFullAt = 0;
   #started = false;
@@ -46,6 +49,7 @@ export class FamilyProxy implements AsyncDisposable {
 
   constructor(options: FamilyProxyOptions) {
     this.#options = options;
+    this.#createdAt = options.clock.now();
     this.#runner = new SyncRunner({
       clock: options.clock,
       sync: () => this.#sync(),
@@ -115,7 +119,7 @@ export class FamilyProxy implements AsyncDisposable {
     const tracker = this.#trackerOf(node);
     const { clock, health, family, metrics, onWarning } = this.#options;
     const full = this.#needsFull || clock.now() - this.#lastFullAt >= FULL_SYNC_PERIOD_MS;
-    const { state, changed, services, triggerTimes } = tracker.take();
+    const { state, changed } = this.#take(tracker);
     this.#countPending();
     const startedAt = clock.now();
     this.#needsFull = false;
@@ -124,7 +128,7 @@ export class FamilyProxy implements AsyncDisposable {
     if (report.kind === 'full') this.#lastFullAt = now;
     metrics.synced(family, report, { seconds: (now - startedAt) / 1000, at: now });
     metrics.countNoLocalEndpoints(family, tracker.withLocalPolicy());
-    for (const time of triggerTimes) metrics.programmed(family, (now - time) / 1000);
+    for (const time of this.#unsettled.triggerTimes.splice(0)) metrics.programmed(family, (now - time) / 1000);
     const { recoveredFrom } = report;
     if (recoveredFrom !== undefined) {
       onWarning(`a ${recoveredFrom.attempt} sync of ${family} rules was refused`, recoveredFrom.cause);
@@ -134,8 +138,16 @@ export class FamilyProxy implements AsyncDisposable {
     if (Object.values(tracker.pending).some((count) => count > 0)) health.queued(family);
     this.#first.resolve();
     this.#options.onSynced(state, report);
-    if (this.#mayHaveStaleFlows(services)) await this.#cleanConntrack();
+    await this.#cleanConntrack();
     return report.kind !== 'full';
+  }
+
+  // What began before this proxy did says nothing about how long it takes.
+  #take(tracker: StateTracker): Pick<StateChange, 'state' | 'changed'> {
+    const { services, triggerTimes, ...change } = tracker.take();
+    for (const service of services) this.#unsettled.services.add(service);
+    this.#unsettled.triggerTimes.push(...triggerTimes.filter((time) => time >= this.#createdAt));
+    return change;
   }
 
   async #write(state: ProxyState, changed: ReadonlySet<string> | 'all'): Promise<SyncReport> {
@@ -173,12 +185,17 @@ export class FamilyProxy implements AsyncDisposable {
 
   async #cleanConntrack(): Promise<void> {
     const { conntrack, family, metrics, clock, onError } = this.#options;
-    if (conntrack === undefined) return;
+    const { services } = this.#unsettled;
+    if (conntrack === undefined || !this.#mayHaveStaleFlows(services)) {
+      services.clear();
+      return;
+    }
     const startedAt = clock.now();
     try {
       const stale = staleFlows(await conntrack.list(family, 'udp'), this.#udpPorts());
       const deleted = stale.length === 0 ? 0 : await conntrack.delete(stale);
       metrics.reconciled(family, deleted, (clock.now() - startedAt) / 1000);
+      services.clear();
     } catch (error) {
       if (!this.#closed) onError(`clean-up of ${family} UDP flows failed`, error);
     }

@@ -24,8 +24,12 @@ async function start(config: Partial<ProxyConfig> = {}, client = new FakeKubeCli
   const informers = stack.use(new SharedInformers(client, clock));
   const kernel = new FakeIptables();
   const flows: ConntrackFlow[] = [];
-  const conntrack: ConntrackRunner = {
-    list: async () => [...flows],
+  const conntrack: ConntrackRunner & { refuse: boolean } = {
+    refuse: false,
+    list: async () => {
+      if (conntrack.refuse) throw new Error('no');
+      return [...flows];
+    },
     delete: async (stale) => stale.map((flow) => flows.splice(flows.indexOf(flow), 1)).length,
   };
   const log: ProxyLog[] = [];
@@ -46,11 +50,27 @@ async function start(config: Partial<ProxyConfig> = {}, client = new FakeKubeCli
       log: (entry) => log.push(entry),
     }),
   );
-  return { client, clock, kernel, proxy, log, flows };
+  return { client, clock, kernel, proxy, log, flows, conntrack };
 }
 
 const web = buildService();
 const slice = buildEndpointSlice({ endpoints: [buildEndpoint()] });
+
+const udpService = buildService({ ports: [{ port: 53, protocol: 'UDP' }] });
+const udpSlice = ({ serving, ready = '10.244.0.2' }: { readonly serving: boolean; readonly ready?: string }) =>
+  buildEndpointSlice({
+    ports: [{ name: '', port: 8080, protocol: 'UDP' }],
+    endpoints: [
+      buildEndpoint({ ip: ready }),
+      buildEndpoint({ ip: '10.244.0.3', ready: false, serving, terminating: true }),
+    ],
+  });
+const flowTo = (backend: string): ConntrackFlow => ({
+  family: 'ipv4',
+  protocol: 'udp',
+  original: { source: '10.244.0.9', sourcePort: 4000, destination: '10.96.0.10', destinationPort: 53 },
+  reply: { source: backend, sourcePort: 8080, destination: '10.244.0.9', destinationPort: 4000 },
+});
 
 describe('a proxy', () => {
   it('writes no rule before it knows Services and EndpointSlices', async () => {
@@ -150,32 +170,59 @@ describe('a proxy', () => {
 
   it('ends UDP flows to an endpoint that stops serving, even when no rule led to it any more', async () => {
     const { client, clock, proxy, flows } = await start();
-    const udp = (serving: boolean) =>
-      buildEndpointSlice({
-        ports: [{ name: '', port: 8080, protocol: 'UDP' }],
-        endpoints: [
-          buildEndpoint({ ip: '10.244.0.2' }),
-          buildEndpoint({ ip: '10.244.0.3', ready: false, serving, terminating: true }),
-        ],
-      });
-    const flow = (backend: string): ConntrackFlow => ({
-      family: 'ipv4',
-      protocol: 'udp',
-      original: { source: '10.244.0.9', sourcePort: 4000, destination: '10.96.0.10', destinationPort: 53 },
-      reply: { source: backend, sourcePort: 8080, destination: '10.244.0.9', destinationPort: 4000 },
-    });
-    client.put(resources.services, buildService({ ports: [{ port: 53, protocol: 'UDP' }] }));
-    client.put(resources.endpointSlices, udp(true));
+    client.put(resources.services, udpService);
+    client.put(resources.endpointSlices, udpSlice({ serving: true }));
     await clock.step(100);
     await proxy.synced;
-    flows.push(flow('10.244.0.2'), flow('10.244.0.3'));
+    flows.push(flowTo('10.244.0.2'), flowTo('10.244.0.3'));
     client.put(resources.services, buildService({ name: 'other', clusterIP: '10.96.0.11' }));
     await clock.step(100);
     expect(flows).toHaveLength(2);
-    client.put(resources.endpointSlices, udp(false));
+    client.put(resources.endpointSlices, udpSlice({ serving: false }));
     await clock.step(100);
     expect(flows.map(({ reply }) => reply.source)).toEqual(['10.244.0.2']);
     expect(proxy.metrics()).toContain('conntrack_reconciler_deleted_entries_total{ip_family="IPv4"} 1');
+  });
+
+  it('ends UDP flows whose endpoint left while the kernel refused rules or to list flows', async () => {
+    const { client, clock, kernel, proxy, flows, conntrack, log } = await start();
+    client.put(resources.services, udpService);
+    client.put(resources.endpointSlices, udpSlice({ serving: true }));
+    await clock.step(100);
+    await proxy.synced;
+    flows.push(flowTo('10.244.0.3'));
+    kernel.refuse = () => true;
+    client.put(resources.endpointSlices, udpSlice({ serving: false, ready: '10.244.0.4' }));
+    await clock.step(50);
+    conntrack.refuse = true;
+    kernel.refuse = () => false;
+    await clock.step(2000);
+    expect(log.map(({ message }) => message)).toContain('clean-up of ipv4 UDP flows failed');
+    expect(flows).toHaveLength(1);
+    conntrack.refuse = false;
+    client.put(resources.services, buildService({ name: 'other', clusterIP: '10.96.0.11' }));
+    await clock.step(100);
+    expect(flows).toEqual([]);
+  });
+
+  it('measures from changes that began when it ran, not from older ones', async () => {
+    const { client, clock, proxy } = await start();
+    const at = (ms: number, ip: string) => {
+      const changed = buildEndpointSlice({ endpoints: [buildEndpoint({ ip })] });
+      const annotations = { 'endpoints.kubernetes.io/last-change-trigger-time': new Date(ms).toISOString() };
+      return { ...changed, metadata: { ...changed.metadata, annotations } };
+    };
+    const startedAt = clock.now();
+    client.put(resources.services, web);
+    client.put(resources.endpointSlices, slice);
+    await clock.step(1000);
+    await proxy.synced;
+    client.put(resources.endpointSlices, at(startedAt - 60_000, '10.244.0.3'));
+    await clock.step(1000);
+    expect(proxy.metrics()).not.toContain('network_programming_duration_seconds_count');
+    client.put(resources.endpointSlices, at(clock.now(), '10.244.0.4'));
+    await clock.step(1000);
+    expect(proxy.metrics()).toContain('network_programming_duration_seconds_count{ip_family="IPv4"} 1');
   });
 
   it('follows its node: zone, addresses, taint', async () => {
