@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { SystemCallError } from '../errors/system-call-error.ts';
 import { abstractAddress, claimName } from './claim-name.ts';
-import { AF_UNIX, SO_PEERCRED, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_STREAM, SOL_SOCKET } from './ffi/constants.ts';
+import { AF_UNIX, SHUT_RD, SO_PEERCRED, SO_RCVTIMEO, SO_SNDTIMEO, SOCK_STREAM, SOL_SOCKET } from './ffi/constants.ts';
 import { openSocket, systemCall } from './ffi/system-calls.ts';
 
 /** Listens at a name of the network namespace that this process is in; undefined when somebody else has it. Throws ERR_SYSCALL. */
@@ -38,6 +38,14 @@ export function peerOf(fd: number): { readonly pid: number; readonly uid: number
   const length = Buffer.from(Uint32Array.of(credentials.length).buffer);
   systemCall('getsockopt', [fd, SOL_SOCKET, SO_PEERCRED, credentials, length]);
   return { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4) };
+}
+
+/**
+ * Takes nothing more from the other end of a UNIX connection: what it has sent can still be read, before the end, and what it sends from
+ * now on fails with EPIPE. The kernel decides which of the two a message is. Throws ERR_SYSCALL.
+ */
+export function stopHearing(fd: number): void {
+  systemCall('shutdown', [fd, SHUT_RD]);
 }
 
 /** The descriptor of a socket of Node's, which tells it to nobody; -1 once it is closed. */

@@ -25,6 +25,7 @@ export const SO_SNDTIMEO = 21;
 export const SO_MARK = 36;
 
 export const SCM_RIGHTS = 1;
+export const SHUT_RD = 0;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_CMSG_CLOEXEC = 0x40000000;
 

@@ -8,6 +8,7 @@ export interface Libc {
   connect(fd: number, address: Uint8Array, length: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   listen(fd: number, backlog: number): number;
+  shutdown(fd: number, how: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
@@ -67,6 +68,7 @@ const declarations = [
   // Variadic in C, as ioctl.
   'int fcntl(int fd, int command, long argument)',
   'int listen(int fd, int backlog)',
+  'int shutdown(int fd, int how)',
   'int getsockname(int fd, void *address, void *length)',
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
   'int getsockopt(int fd, int level, int option, void *value, void *length)',

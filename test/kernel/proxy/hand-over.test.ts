@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HandOver } from '../../../src/cluster/offline/take-over/hand-over.ts';
@@ -22,24 +23,24 @@ afterEach(async () => {
 const line = (answer: Answer, descriptors = 0): string => `${JSON.stringify({ answer, descriptors })}\n`;
 const refusal = line({ kind: 'refused', message: 'it goes on itself' });
 
-describe('a proxy that hands over', () => {
-  const TAKE: Question = { kind: 'take', version: VERSION, node: 'node-1' };
+const TAKE: Question = { kind: 'take', version: VERSION, node: 'node-1' };
+const TO_CLIENTS: readonly (readonly Question[])[] = [
+  [TAKE],
+  [{ kind: 'ack' }],
+  [{ kind: 'ack' }, { kind: 'ready' }],
+  [{ kind: 'ack' }],
+];
 
-  it.each([
-    ['before it has the sockets', [[TAKE]], ['leaves rules', 'keeps rules']],
-    [
-      'when it has to say that it serves',
-      [[TAKE], [{ kind: 'ack' }], [{ kind: 'ack' }, { kind: 'ready' }], [{ kind: 'ack' }]],
-      ['leaves rules', 'accepts nothing', 'accepts', 'keeps rules'],
-    ],
-  ] as const)('goes on as before when the new one falls silent %s', async (_when, said, expected) => {
-    const events: string[] = [];
-    const netns = stack.use(NetworkNamespace.create('hand-over'));
-    const pause = async (): Promise<[]> => {
-      events.push('accepts nothing');
-      return [];
-    };
-    const offered = new HandOver({
+/** A proxy that runs, and a new one that has asked all of these and heard the answers. */
+async function meetRunning(said: readonly (readonly Question[])[]) {
+  const events: string[] = [];
+  const netns = stack.use(NetworkNamespace.create('hand-over'));
+  const pause = async (): Promise<[]> => {
+    events.push('accepts nothing');
+    return [];
+  };
+  const running = stack.use(
+    new HandOver({
       control: netns.run(() => listenAtName(NAME))!,
       nodeName: 'node-1',
       transport: { share: () => [], pause, resume: () => void events.push('accepts') },
@@ -47,28 +48,48 @@ describe('a proxy that hands over', () => {
       servers: new ServerSockets(() => -1),
       patienceMs: PATIENCE_MS,
       onError: () => {},
-    });
-    stack.use(offered);
-    const socket = netns.run(() => createConnection({ path: `\0${NAME}` }));
-    stack.defer(() => void socket.destroy());
-    let heard = '';
-    socket.on('data', (chunk: Buffer) => {
-      heard += chunk.toString();
-    });
-    for (const questions of said) {
-      const answered = once(socket, 'data');
-      socket.write(questions.map((question) => `${JSON.stringify(question)}\n`).join(''));
-      await answered;
-    }
-    await expect.poll(() => heard, patience).toContain('"refused","message":"it took too long');
+    }),
+  );
+  const socket = netns.run(() => createConnection({ path: `\0${NAME}` }));
+  stack.defer(() => void socket.destroy());
+  const say = (questions: readonly Question[]): boolean =>
+    socket.write(questions.map((question) => `${JSON.stringify(question)}\n`).join(''));
+  let text = '';
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  for (const questions of said) {
+    const answered = once(socket, 'data');
+    say(questions);
+    await answered;
+  }
+  return { running, events, say, heard: () => text };
+}
+
+describe('a proxy that hands over', () => {
+  it.each([
+    ['before it has the sockets', [[TAKE]], ['leaves rules', 'keeps rules']],
+    ['when it has to say that it serves', TO_CLIENTS, ['leaves rules', 'accepts nothing', 'accepts', 'keeps rules']],
+  ] as const)('goes on as before when the new one falls silent %s', async (_when, said, expected) => {
+    const { events, heard } = await meetRunning(said);
+    await expect.poll(heard, patience).toContain('"refused","message":"it took too long');
     expect(events).toEqual(expected);
+  });
+
+  it('does what it was told while it was stopped, however late it wakes', async () => {
+    const { running, events, say, heard } = await meetRunning(TO_CLIENTS.slice(0, -1));
+    say([{ kind: 'ack' }, { kind: 'done' }]);
+    // Nothing happens in this process until its patience is over.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PATIENCE_MS + 100);
+    expect(await running.replaced).toBe(process.pid);
+    expect(events).toEqual(['leaves rules', 'accepts nothing']);
+    expect(heard()).not.toContain('refused');
   });
 });
 
 describe('a proxy that takes over', () => {
   // A running proxy that answers what it is told line by line; without an answer it says nothing, after the last one it ends.
   const meet = async (...answers: readonly string[]): Promise<RunningProxy> => {
-    const netns = stack.use(NetworkNamespace.create('take-over'));
     const script = `const answers = ${JSON.stringify(answers)};
       require('net').createServer((socket) => socket.on('error', () => {}).on('data', (text) => {
         for (const _ of String(text).trim().split('\\n')) {
@@ -76,14 +97,36 @@ describe('a proxy that takes over', () => {
           if (answers.length === 0) socket.end();
         }
       })).listen('\\0${NAME}', () => console.log('listens'));`;
-    const server = netns.run(() => spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] }));
+    return (await start('commonjs', script)).running;
+  };
+  // One that hands over as it does, but has nothing to hand over; it says when it goes on itself.
+  const meetReal = () =>
+    start(
+      'module',
+      `import { HandOver } from '${new URL('../../../src/cluster/offline/take-over/hand-over.ts', import.meta.url)}';
+      import { listenAtName } from '${new URL('../../../src/kernel/named-sockets.ts', import.meta.url)}';
+      new HandOver({
+        control: listenAtName('${NAME}'),
+        nodeName: 'node-1',
+        transport: { share: () => [], pause: async () => [], resume: () => {} },
+        proxy: { pause: async () => {}, resume: () => {} },
+        servers: { current: () => [] },
+        patienceMs: ${PATIENCE_MS},
+        onError: () => console.log('goes on'),
+      });
+      console.log('listens');`,
+    );
+  const start = async (type: 'commonjs' | 'module', script: string) => {
+    const netns = stack.use(NetworkNamespace.create('take-over'));
+    const words = [`--input-type=${type}`, '-e', script];
+    const server = netns.run(() => spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] }));
     const gone = once(server, 'exit');
     stack.defer(async () => {
       server.kill('SIGKILL');
       await gone;
     });
     await once(server.stdout, 'data');
-    return stack.use(netns.run(() => RunningProxy.find())!);
+    return { running: stack.use(netns.run(() => RunningProxy.find())!), says: server.stdout };
   };
   const sockets: Answer = { kind: 'sockets', control: 0, servers: [], listeners: [] };
   const nothing: Answer = { ...sockets, control: -1 };
@@ -99,11 +142,12 @@ describe('a proxy that takes over', () => {
     expect(() => running.take('node-1')).toThrow('it goes on itself');
   });
 
-  it('is told when it says too late that it serves', async () => {
-    const running = await meet(line(nothing), '', line(clients), '', refusal);
-    expect(running.take('node-1')).toBeDefined();
+  it('ends when the old one goes on before it has said that it serves', async () => {
+    const { running, says } = await meetReal();
+    closeSync(running.take('node-1')!.control);
     expect(running.ready()).toEqual(clients);
-    expect(() => running.done()).toThrow('it goes on itself');
+    expect(String(await once(says, 'data'))).toBe('goes on\n');
+    expect(() => running.done()).toThrow('it took too long to serve');
   });
 
   it('serves when the old one ends without a word', async () => {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { descriptorOf } from '../../../kernel/named-sockets.ts';
+import { descriptorOf, stopHearing } from '../../../kernel/named-sockets.ts';
 import { DESCRIPTORS_AT_ONCE, sendDescriptors } from '../../../kernel/pass-descriptors.ts';
 import { type Answer, type AnswerLine, mapDescriptors, type Question } from './messages.ts';
 
@@ -9,6 +9,7 @@ const LONGEST_QUESTION = 4096;
 export class Conversation {
   readonly #socket: Socket;
   readonly #questions: AsyncIterator<Question>;
+  #last: Question | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -19,7 +20,9 @@ export class Conversation {
   async next(): Promise<Question | undefined> {
     try {
       const { value, done } = await this.#questions.next();
-      return done === true ? undefined : value;
+      if (done === true) return undefined;
+      this.#last = value;
+      return value;
     } catch (error) {
       // A connection that broke is one that ended.
       if (this.#socket.destroyed) return undefined;
@@ -39,10 +42,17 @@ export class Conversation {
     }
   }
 
+  /** Hears what has been said, and nothing that comes later, which the other side is told (EPIPE); resolves with the last of it. */
+  async hearOut(): Promise<Question | undefined> {
+    if (!this.#socket.destroyed) stopHearing(descriptorOf(this.#socket));
+    while ((await this.next()) !== undefined);
+    return this.#last;
+  }
+
   /** Ends the conversation. */
   refuse(message: string): void {
     this.#write({ answer: { kind: 'refused', message }, descriptors: 0 });
-    this.#socket.end();
+    this.#socket.end(() => this.#socket.destroy());
   }
 
   #write(line: AnswerLine): void {
@@ -57,7 +67,9 @@ export function expectKind(question: Question | undefined, kind: Question['kind'
 
 async function* readQuestions(socket: Socket): AsyncGenerator<Question> {
   let text = '';
-  for await (const chunk of socket.setEncoding('utf8') as AsyncIterable<string>) {
+  // Who has heard everything may still have something to say.
+  const chunks = socket.setEncoding('utf8').iterator({ destroyOnReturn: false }) as AsyncIterable<string>;
+  for await (const chunk of chunks) {
     text += chunk;
     const lines = text.split('\n');
     text = lines.pop() ?? '';

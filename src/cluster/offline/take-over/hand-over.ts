@@ -22,7 +22,10 @@ export interface HandOverOptions {
 /** Waits for a new proxy of the same node and hands everything over to it. When that fails this one goes on as before. */
 export class HandOver implements AsyncDisposable {
   readonly #options: HandOverOptions;
-  readonly #server = createServer((socket) => void this.#talk(socket).catch(this.#options.onError));
+  readonly #server = createServer(
+    { allowHalfOpen: true },
+    (socket) => void this.#talk(socket).catch(this.#options.onError),
+  );
   readonly #replaced = Promise.withResolvers<number>();
   #busy = false;
 
@@ -88,6 +91,8 @@ export class HandOver implements AsyncDisposable {
       expectKind(await this.#inTime(conversation.next(), 'serve'), 'done');
       return undefined;
     } catch (error) {
+      // This process may have been stopped for longer than it wants to wait: what the other one did meanwhile holds.
+      if (isPaused && (await conversation.hearOut())?.kind === 'done') return undefined;
       if (isPaused) transport.resume();
       proxy.resume();
       return (error as Error).message;

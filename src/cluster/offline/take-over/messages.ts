@@ -1,7 +1,7 @@
 import type { MovedClients, MovedListener } from '../../../proxy/userspace/movable-transport.ts';
 
 /** Of the words that two proxies speak with each other; another number is another language. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** Where a proxy in userspace mode is found: a name of the network namespace, which vanishes with whoever has it. */
 export const NAME = 'towtank-proxy';
@@ -19,7 +19,7 @@ export type Question =
   | { readonly kind: 'take'; readonly version: number; readonly node: string }
   /** The rules lead to these sockets: stop to accept, and tell what you know of clients. */
   | { readonly kind: 'ready' }
-  /** I serve them now. */
+  /** I serve them from now on. Whoever has not heard it says so by hearing nothing any more, and goes on. */
   | { readonly kind: 'done' }
   /** I have read so far. */
   | { readonly kind: 'ack' };

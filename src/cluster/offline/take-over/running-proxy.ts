@@ -44,9 +44,12 @@ export class RunningProxy implements Disposable {
     return answer?.kind === 'clients' ? answer : undefined;
   }
 
-  /** Tells it that all is served here. Throws UserError ERR_PROXY_EXISTS when it had given up waiting for that, and goes on itself. */
+  /**
+   * Tells it that all is served from here: what it had not given up to hear until then, it will do. Throws UserError ERR_PROXY_EXISTS when
+   * it had, and goes on itself.
+   */
   done(): void {
-    const text = this.#say({ kind: 'done' }) ? this.#lastWord() : undefined;
+    const text = this.#say({ kind: 'done' }) ? undefined : this.#readLine();
     this[Symbol.dispose]();
     if (text !== undefined) this.#parse(text);
   }
@@ -83,16 +86,6 @@ export class RunningProxy implements Disposable {
     return line;
   }
 
-  // Undefined when it has gone, as it should; also when it says nothing, for it will go as soon as it hears.
-  #lastWord(): string | undefined {
-    try {
-      return this.#readLine();
-    } catch (error) {
-      if (errnoOf((error as Error).cause) === 'EAGAIN') return undefined;
-      throw error;
-    }
-  }
-
   #receive(): readonly number[] | undefined {
     try {
       return receiveDescriptors(this.#fd);
@@ -102,7 +95,7 @@ export class RunningProxy implements Disposable {
     }
   }
 
-  // False when it has ended.
+  // False when it has ended, or hears no more.
   #say(question: Question): boolean {
     try {
       writeSync(this.#fd, `${JSON.stringify(question)}\n`);

@@ -54,8 +54,10 @@ export class TakeOver {
    */
   async finish(synced: Promise<void>): Promise<void> {
     await within(synced, RULES_MS, () => new UserError(LATE));
-    this.#begin(this.#running.ready()?.clients ?? []);
+    const clients = this.#running.ready()?.clients ?? [];
+    // First: whoever is stopped between the two steps, and for however long, one process serves at most.
     this.#running.done();
+    this.#begin(clients);
     this.#servers.closeUnused();
   }
 }
