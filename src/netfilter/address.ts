@@ -71,6 +71,12 @@ export function prefixContains(prefix: Prefix, address: string): boolean {
   return addressBits(address) >> hostBits === prefix.bits >> hostBits;
 }
 
+/** True when the prefixes have an address in common. */
+export function overlaps(a: Prefix, b: Prefix): boolean {
+  const hostBits = BigInt(width(a.family) - Math.min(a.length, b.length));
+  return a.family === b.family && a.bits >> hostBits === b.bits >> hostBits;
+}
+
 /** `ip:port`, with brackets around IPv6. */
 export function joinHostPort(ip: string, port: number): string {
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;

@@ -41,7 +41,7 @@ export class FamilyProxy implements AsyncDisposable {
   #monitor: Disposable | undefined;
   readonly #createdAt: number;
   /** Services that changed and triggers of changes that are not in the kernel yet: failed syncs leave them to the next. */
-  readonly #unsettled = { services: new Set<string>(), triggerTimes: new Array<number>() };
+  readonly #unsettled = { services: new Set<string>(), triggerTimes: [] as number[] };
   #needsFull = true;
   #lastFullAt = 0;
   #started = false;
@@ -103,7 +103,7 @@ export class FamilyProxy implements AsyncDisposable {
   #queued(kind: 'service' | 'endpoints'): void {
     const { clock, health, family, metrics } = this.#options;
     health.queued(family);
-    metrics.queued(family, kind, clock.now());
+    metrics.queued(family, kind, { at: clock.now() });
     this.#countPending();
     this.#runner.request();
   }
@@ -132,6 +132,9 @@ export class FamilyProxy implements AsyncDisposable {
     const { recoveredFrom } = report;
     if (recoveredFrom !== undefined) {
       onWarning(`a ${recoveredFrom.attempt} sync of ${family} rules was refused`, recoveredFrom.cause);
+    }
+    if (report.cleanupFailure !== undefined) {
+      onWarning(`clean-up after a sync of ${family} rules was refused`, report.cleanupFailure);
     }
     health.updated(family);
     // What came in meanwhile waits for the next sync.
@@ -164,11 +167,20 @@ export class FamilyProxy implements AsyncDisposable {
     const { facts } = this.#options;
     if (this.#tracker === undefined) {
       this.#tracker = new StateTracker(facts, node, (change) => this.#queued(change.kind));
+      this.#countFirst();
     } else if (!isDeepStrictEqual(this.#tracker.node, node)) {
       this.#tracker.setNode(node);
       this.#needsFull = true;
     }
     return this.#tracker;
+  }
+
+  // What was there before is a change for a proxy that begins.
+  #countFirst(): void {
+    const { facts, family, metrics, clock } = this.#options;
+    const { services, slices } = facts.count(family);
+    metrics.queued(family, 'service', { at: clock.now(), count: services });
+    metrics.queued(family, 'endpoints', { at: clock.now(), count: slices });
   }
 
   #failed(error: unknown): void {

@@ -1,3 +1,4 @@
+import { overlaps, parsePrefix } from '../netfilter/address.ts';
 import { type ProxyConfig, rulesModeOf } from './config/proxy-config.ts';
 import { conntrackSettings } from './conntrack/conntrack-sysctls.ts';
 
@@ -8,6 +9,7 @@ export interface ProxySysctl {
   write(key: string, value: string): void;
 }
 
+const LOOPBACK = parsePrefix('127.0.0.0/8')!;
 const LIBERAL = 'net.netfilter.nf_conntrack_tcp_be_liberal';
 
 export interface PrepareOptions {
@@ -41,6 +43,9 @@ function setConntrack({ config, sysctl, onRefused }: PrepareOptions, processors:
   }
 }
 
+// A list without a CIDR of IPv4 says nothing about IPv4: node ports answer on all its addresses then.
 function includesLoopback(nodePortAddresses: readonly string[]): boolean {
-  return nodePortAddresses.length === 0 || nodePortAddresses.some((cidr) => /^(0\.0\.0\.0\/0|127\.)/.test(cidr));
+  if (nodePortAddresses.includes('primary')) return false;
+  const own = nodePortAddresses.map(parsePrefix).filter((prefix) => prefix?.family === 'ipv4');
+  return own.length === 0 || own.some((prefix) => overlaps(prefix!, LOOPBACK));
 }

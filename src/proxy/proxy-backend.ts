@@ -24,6 +24,8 @@ export interface SyncReport {
   readonly hidingClients?: readonly QuarantinedPort[];
   /** Why a first attempt was refused; what this report says was reached another way. */
   readonly recoveredFrom?: { readonly attempt: 'partial' | 'full'; readonly cause: unknown };
+  /** What keeps objects that no rule leads to any more from being deleted; it is tried again with the next sync. */
+  readonly cleanupFailure?: unknown;
   /** Rules (iptables) or objects (nftables) that now exist, and that this sync wrote, by table. */
   readonly rules: Readonly<Record<string, { readonly total: number; readonly written: number }>>;
 }

@@ -21,6 +21,7 @@ export function conntrackSettings(config: ConntrackConfig, processors: number): 
   ] as const;
   return [
     ...(max === 0 ? [] : [{ key: `${PREFIX}max`, value: max, atLeast: true }]),
+    ...(max === 0 ? [] : [{ key: `${PREFIX}buckets`, value: Math.floor(max / 4), atLeast: true }]),
     ...timeouts.flatMap(([name, value]) =>
       value === undefined ? [] : [{ key: PREFIX + name, value, atLeast: false }],
     ),

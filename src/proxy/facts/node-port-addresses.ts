@@ -13,8 +13,6 @@ export interface NodePortAddressInput {
   readonly nodeIP: string;
 }
 
-const ZERO = { ipv4: '0.0.0.0/0', ipv6: '::/0' } as const;
-
 /**
  * The local addresses on which node ports answer. A family without a prefix of its own has its default: every address in
  * iptables mode, the primary one in nftables mode.
@@ -27,7 +25,7 @@ export function resolveNodePortAddresses(input: NodePortAddressInput): NodePortA
     return prefix?.family === family ? [prefix] : [];
   });
   if (own.length === 0) return input.mode === 'iptables' ? { kind: 'all' } : { kind: 'list', addresses: [nodeIP] };
-  if (cidrs.includes(ZERO[family])) return { kind: 'all' };
+  if (own.some(({ length }) => length === 0)) return { kind: 'all' };
   const addresses = input.localAddresses.flatMap((text) => {
     const address = canonicalAddress(text);
     if (address === undefined || familyOf(address) !== family) return [];

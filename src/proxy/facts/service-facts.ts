@@ -111,6 +111,13 @@ export class ServiceFacts {
     return new Set([...this.#ports[family].keys(), ...this.#endpoints[family].keys()]);
   }
 
+  /** How many Services have ports, and how many EndpointSlices there are, in this family. */
+  count(family: Family): { readonly services: number; readonly slices: number } {
+    let slices = 0;
+    for (const { slices: ofService } of this.#endpoints[family].values()) slices += ofService.size;
+    return { services: this.#ports[family].size, slices };
+  }
+
   /** Services with a healthCheckNodePort. */
   healthChecked(family: Family): ReadonlySet<string> {
     return this.#healthChecked[family];

@@ -11,13 +11,14 @@ export interface ProxyServersOptions {
   readonly listen: Listen;
 }
 
+const EXPOSITION = 'text/plain; version=0.0.4; charset=utf-8';
 const NOT_FOUND: PlainResponse = {
   status: 404,
   headers: { 'content-type': 'text/plain; charset=utf-8' },
   body: '404 page not found\n',
 };
 
-/** Opens the servers for health (/healthz, /livez) and metrics (/metrics, /healthz, /proxyMode, /configz) of one proxy. */
+/** Opens the servers for health (/healthz, /livez) and metrics (/metrics, /metrics/slis, /healthz, /proxyMode, /configz) of one proxy. */
 export function openProxyServers({ config, health, metrics, listen }: ProxyServersOptions): Disposable[] {
   const pages = {
     health: (path: string): PlainResponse => {
@@ -27,8 +28,12 @@ export function openProxyServers({ config, health, metrics, listen }: ProxyServe
       return response;
     },
     metrics: (path: string): PlainResponse => {
-      if (path === '/metrics') return text(metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
-      if (path === '/healthz') return text('ok');
+      if (path === '/metrics') return text(metrics.text(), EXPOSITION);
+      if (path === '/metrics/slis') return text(metrics.slis(), EXPOSITION);
+      if (path === '/healthz') {
+        metrics.pinged();
+        return text('ok');
+      }
       if (path === '/proxyMode') return text(config.mode);
       if (path === '/configz') return text(JSON.stringify({ 'kubeproxy.config.k8s.io': config }), 'application/json');
       return NOT_FOUND;

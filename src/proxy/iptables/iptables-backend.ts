@@ -9,7 +9,7 @@ import { writeCleanup } from './cleanup.ts';
 import { readExisting } from './existing-rules.ts';
 import { MANY_RULES, RestoreScript } from './restore-script.ts';
 import { Transaction } from './transaction.ts';
-import { writeEdits, writeFixed, writePort, writeShared, writeStale } from './write-rules.ts';
+import { countFixed, writeEdits, writeFixed, writePort, writeShared, writeStale } from './write-rules.ts';
 
 export interface IptablesBackendOptions extends FixedOptions {
   readonly family: Family;
@@ -168,12 +168,13 @@ export class IptablesBackend implements ProxyBackend {
   #report(kind: SyncReport['kind'], applied: AppliedRules, script: RestoreScript): SyncReport {
     const filter = applied.shared.count('filter');
     const nat = this.#ruleCount(applied) - filter;
+    const fixed = countFixed(applied.node, this.#options);
     return {
       kind,
       quarantined: this.#quarantine.list(),
       rules: {
-        filter: { total: filter, written: script.ruleCount('filter') },
-        nat: { total: nat, written: script.ruleCount('nat') },
+        filter: { total: fixed.filter + filter, written: script.ruleCount('filter') },
+        nat: { total: fixed.nat + nat, written: script.ruleCount('nat') },
       },
     };
   }

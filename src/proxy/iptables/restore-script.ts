@@ -4,7 +4,7 @@ import type { ChainText } from './rendered-port.ts';
 interface Section {
   /** `:CHAIN` lines of chains that jumps lead to. */
   readonly baseChains: string[];
-  /** `-I` lines of the built-in chains. */
+  /** Lines of the built-in chains and others that are shared. */
   readonly jumps: string[];
   /** `:CHAIN` lines: chains to create, or to empty when they exist. */
   readonly chains: string[];
@@ -24,11 +24,12 @@ export class RestoreScript {
     return this;
   }
 
-  /** Adds `-I` lines of built-in chains; the chains that they lead to are base chains. */
+  /**
+   * Adds lines of chains that are not a proxy's alone (built-in ones, KUBE-FIREWALL), which do not count as its rules; the chains
+   * that they lead to are base chains.
+   */
   jumps(table: TableName, lines: readonly string[]): this {
-    const section = this.#of(table);
-    section.jumps.push(...lines);
-    section.ruleCount += lines.length;
+    this.#of(table).jumps.push(...lines);
     return this;
   }
 
@@ -69,7 +70,7 @@ export class RestoreScript {
     return this.#sections.size === 0;
   }
 
-  /** Number of rules that it writes into a table. */
+  /** Number of rules that it writes into chains of a table that are the proxy's. */
   ruleCount(table: TableName): number {
     return this.#sections.get(table)?.ruleCount ?? 0;
   }

@@ -40,11 +40,23 @@ export function writeFixed(
   for (const table of ['mangle', 'filter', 'nat'] as const) script.baseChain(table, CANARY);
   writeChain(script, 'filter', buildForward(node, options));
   // The kubelet may own KUBE-FIREWALL: without a rule of ours it is not touched.
-  if (hasLocalhostNodePorts(node)) writeChain(script, 'filter', buildKubeletFirewall(node));
-  else if (existing.chains.get('filter')?.has(KUBELET_FIREWALL) !== true) script.baseChain('filter', KUBELET_FIREWALL);
+  if (hasLocalhostNodePorts(node)) {
+    script.baseChain('filter', KUBELET_FIREWALL).jumps('filter', printRules(buildKubeletFirewall(node)));
+  } else if (existing.chains.get('filter')?.has(KUBELET_FIREWALL) !== true)
+    script.baseChain('filter', KUBELET_FIREWALL);
   writeChain(script, 'nat', buildPostrouting(node));
   writeChain(script, 'nat', buildMarkMasq(node));
   for (const { table, from, rule } of existing.missingJumps) script.jumps(table, [`-I ${from} ${printRule(rule)}`]);
+}
+
+/** How many rules of a table belong to the proxy but to no Service. */
+export function countFixed(node: NodeNetwork, options: FixedOptions): Readonly<Record<'filter' | 'nat', number>> {
+  const chains = [buildPostrouting(node), buildMarkMasq(node)];
+  const jumps = buildNodePortJumps(node).length;
+  return {
+    filter: buildForward(node, options).rules.length,
+    nat: jumps + chains.reduce((sum, { rules }) => sum + rules.length, 0),
+  };
 }
 
 function writeChain(script: RestoreScript, table: TableName, chain: Chain): void {

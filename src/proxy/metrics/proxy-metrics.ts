@@ -79,6 +79,19 @@ export class ProxyMetrics {
     'sync_proxy_rules_iptables_partial_restore_failures_total',
     'Cumulative proxy iptables partial restore failures',
   );
+  readonly #cleanupFailures = this.#counter(
+    'sync_proxy_rules_nftables_cleanup_failures_total',
+    'Cumulative proxy nftables cleanup failures',
+  );
+  readonly #slis = new Registry();
+  readonly #ping = this.#slis.gauge(
+    'kubernetes_healthcheck',
+    '[STABLE] This metric records the result of a single healthcheck.',
+  );
+  readonly #pings = this.#slis.counter(
+    'kubernetes_healthchecks_total',
+    '[STABLE] This metric records the results of all healthcheck.',
+  );
   readonly #mode: ProxyMode;
   readonly #more: () => string;
 
@@ -96,7 +109,7 @@ export class ProxyMetrics {
     for (const family of families) {
       const labels = familyLabels(family);
       this.#failures.add(0, labels);
-      if (mode === 'iptables') this.#partialFailures.add(0, labels);
+      (mode === 'iptables' ? this.#partialFailures : this.#cleanupFailures).add(0, labels);
     }
   }
 
@@ -112,6 +125,7 @@ export class ProxyMetrics {
     this.#sync.observe(seconds, labels);
     if (report.kind !== 'nothing')
       (report.kind === 'full' ? this.#syncFull : this.#syncPartial).observe(seconds, labels);
+    if (report.cleanupFailure !== undefined) this.#cleanupFailures.add(1, labels);
     if (this.#mode !== 'iptables') return;
     if (report.recoveredFrom !== undefined) {
       (report.recoveredFrom.attempt === 'partial' ? this.#partialFailures : this.#failures).add(1, labels);
@@ -122,11 +136,15 @@ export class ProxyMetrics {
     }
   }
 
-  /** A change was accepted, at this time in milliseconds. */
-  queued(family: Family, kind: 'service' | 'endpoints', at: number): void {
+  /** Changes were accepted, at this time in milliseconds. */
+  queued(
+    family: Family,
+    kind: 'service' | 'endpoints',
+    { at, count = 1 }: { readonly at: number; readonly count?: number },
+  ): void {
     const labels = familyLabels(family);
     this.#lastQueued.set(at / 1000, labels);
-    (kind === 'service' ? this.#serviceChangesTotal : this.#endpointChangesTotal).add(1, labels);
+    (kind === 'service' ? this.#serviceChangesTotal : this.#endpointChangesTotal).add(count, labels);
   }
 
   /** Services with changes that are not written yet. */
@@ -154,6 +172,17 @@ export class ProxyMetrics {
   /** A probe of /healthz or /livez. */
   probed(path: '/healthz' | '/livez', status: number): void {
     (path === '/healthz' ? this.#healthz : this.#livez).add(1, { code: String(status) });
+  }
+
+  /** A request for /healthz beside the metrics, which answers as long as anybody can. */
+  pinged(): void {
+    this.#ping.set(1, { name: 'ping', type: 'healthz' });
+    this.#pings.add(1, { name: 'ping', status: 'success', type: 'healthz' });
+  }
+
+  /** What /metrics/slis tells: how often the health check beside the metrics was asked, and its last answer. */
+  slis(): string {
+    return this.#slis.text();
   }
 
   /** Counts ServicePorts whose policy Local finds nothing on this node although endpoints exist. */

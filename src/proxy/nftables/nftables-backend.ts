@@ -76,8 +76,9 @@ export class NftablesBackend implements ProxyBackend {
       .sort()
       .map((key) => ({ key, after: this.#quarantine.admitted(key, state.ports.get(key)) }));
     const operations = applied.change(changes);
-    await this.#writer.write(operations);
-    return this.#report(operations.length === 0 ? 'nothing' : 'partial', operations);
+    const cleanupFailure = await this.#writer.write(operations);
+    const report = this.#report(operations.length === 0 ? 'nothing' : 'partial', operations);
+    return cleanupFailure === undefined ? report : { ...report, cleanupFailure };
   }
 
   // What failed is unknown until a table of the suspects alone has been tried; everything is suspect in a full sync.

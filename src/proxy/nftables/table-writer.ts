@@ -36,11 +36,14 @@ export class TableWriter {
     this.#fingerprint = await this.#readFingerprint();
   }
 
-  /** Makes the changes, all or none. Rejects as `replace`. */
-  async write(operations: readonly Operation[]): Promise<void> {
+  /**
+   * Makes the changes, all or none. Rejects as `replace`. Resolves with what kept chains of earlier changes from being deleted,
+   * if anything did.
+   */
+  async write(operations: readonly Operation[]): Promise<TowtankError | undefined> {
     const kept = this.#lingers ? this.#putOff(operations) : operations;
     if (kept.length > 0) await this.#applyOrPutOff(kept);
-    await this.#deleteLingering();
+    return await this.#deleteLingering();
   }
 
   /** Tries changes without making them. Rejects as `replace`. */
@@ -88,12 +91,18 @@ export class TableWriter {
   }
 
   // Empty chains are harmless: those that cannot go yet are tried again with the next write.
-  async #deleteLingering(): Promise<void> {
+  async #deleteLingering(): Promise<TowtankError | undefined> {
     const latest = this.#options.clock.now() - chainLingerMs;
     const due = [...this.#lingering].filter(([, since]) => since <= latest).map(([chain]) => chain);
-    if (due.length === 0) return;
-    await this.#apply(due.map((chain) => ({ kind: 'delete-chain', chain })));
+    if (due.length === 0) return undefined;
+    try {
+      await this.#apply(due.map((chain) => ({ kind: 'delete-chain', chain })));
+    } catch (error) {
+      if (error instanceof TowtankError) return error;
+      throw error;
+    }
     for (const chain of due) this.#lingering.delete(chain);
+    return undefined;
   }
 
   async #readFingerprint(): Promise<string | undefined> {

@@ -4,6 +4,7 @@ import { prepareKernel } from '../../../src/proxy/prepare-kernel.ts';
 
 const LOCALNET = 'net.ipv4.conf.all.route_localnet';
 const MAX = 'net.netfilter.nf_conntrack_max';
+const BUCKETS = 'net.netfilter.nf_conntrack_buckets';
 
 function prepare(
   config: Partial<ProxyConfig> = {},
@@ -32,6 +33,9 @@ describe('a proxy prepares the kernel', () => {
     [{}, true],
     [{ nodePortAddresses: ['0.0.0.0/0'] }, true],
     [{ nodePortAddresses: ['172.18.0.0/16', '127.0.0.0/8'] }, true],
+    [{ nodePortAddresses: ['126.0.0.0/7'] }, true],
+    [{ nodePortAddresses: ['fd00::/8'] }, true],
+    [{ nodePortAddresses: ['primary'] }, false],
     [{ nodePortAddresses: ['172.18.0.0/16'] }, false],
     [{ localhostNodePorts: false }, false],
     [{ mode: 'nftables' }, false],
@@ -50,6 +54,8 @@ describe('a proxy prepares the kernel', () => {
       'net.netfilter.nf_conntrack_tcp_timeout_close_wait': '3600',
     });
     expect(prepare({}, {}, 1).written[MAX]).toBe('131072');
+    expect(prepare({}, {}, 8).written[BUCKETS]).toBe('65536');
+    expect(BUCKETS in prepare({}, { [BUCKETS]: '262144' }, 8).written).toBe(false);
     expect(MAX in prepare({}, { [MAX]: '1000000' }, 8).written).toBe(false);
   });
 

@@ -91,6 +91,17 @@ describe('a proxy', () => {
     expect(kernel.restored[0]).toContain('--to-destination 10.244.0.2:8080');
   });
 
+  it('counts what was there before as changes', async () => {
+    const { client, clock, proxy } = await start();
+    client.put(resources.services, web, buildService({ name: 'other', clusterIP: '10.96.0.11' }));
+    client.put(resources.endpointSlices, slice);
+    await clock.step(1000);
+    await proxy.synced;
+    expect(proxy.metrics()).toContain('sync_proxy_rules_service_changes_total{ip_family="IPv4"} 2');
+    expect(proxy.metrics()).toContain('sync_proxy_rules_endpoint_changes_total{ip_family="IPv4"} 1');
+    expect(proxy.metrics()).toContain('sync_proxy_rules_last_queued_timestamp_seconds');
+  });
+
   it('brings a change into the kernel at once', async () => {
     const { client, clock, kernel, proxy } = await start();
     await clock.step(0);

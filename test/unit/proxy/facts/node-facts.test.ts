@@ -89,6 +89,7 @@ describe('node port addresses', () => {
     expect(resolve(['172.18.0.0/16', '127.0.0.0/8'])).toEqual({ kind: 'list', addresses: ['172.18.0.2', '127.0.0.1'] });
     expect(resolve(['198.51.100.0/24'])).toEqual({ kind: 'list', addresses: [] });
     expect(resolve(['0.0.0.0/0'])).toEqual({ kind: 'all' });
+    expect(resolve(['10.0.0.0/0'])).toEqual({ kind: 'all' });
     expect(resolve(['primary'])).toEqual({ kind: 'list', addresses: ['172.18.0.2'] });
   });
 

@@ -47,6 +47,23 @@ describe('a full sync', () => {
     expect(filter.chains.get('INPUT')?.rules.at(-1)?.target).toEqual({ kind: 'jump', chain: 'OTHER' });
   });
 
+  it("counts a proxy's rules as kube-proxy does: without jumps from built-in chains and KUBE-FIREWALL", async () => {
+    const { kernel, backend } = start();
+    const count = (name: 'filter' | 'nat'): number => {
+      const chains = [...kernel.ruleset('ipv4').tables.get(name)!.chains.values()];
+      const own = chains.filter((chain) => chain.name.startsWith('KUBE-') && chain.name !== 'KUBE-FIREWALL');
+      return own.reduce((sum, { rules }) => sum + rules.length, 0);
+    };
+    const full = await backend.sync(stateOf([web(1), web(2)]), 'all');
+    expect(full.rules).toEqual({
+      filter: { total: count('filter'), written: count('filter') },
+      nat: { total: count('nat'), written: count('nat') },
+    });
+    const state = stateOf([web(1, ['10.244.0.3', '10.244.0.9'])]);
+    const partial = await backend.sync(state, keys(web(1), web(2)));
+    expect(partial.rules).toMatchObject({ filter: { total: count('filter') }, nat: { total: count('nat') } });
+  });
+
   it('adds no second jump from built-in chains, and removes chains that no Service has any more', async () => {
     const { kernel, backend } = start();
     await backend.sync(stateOf([web(1), web(2)]), 'all');
@@ -146,7 +163,7 @@ describe('a partial sync', () => {
     const { backend } = start();
     const none = web(3, []);
     const first = await backend.sync(stateOf([web(1), none]), 'all');
-    expect(first.rules['filter']?.total).toBe(1);
+    expect(first.rules['filter']?.total).toBe(3 + 1);
     const second = await backend.sync(stateOf([web(1), web(2), none]), keys(web(2)));
     expect(second.rules['nat']!.total - first.rules['nat']!.total).toBe(second.rules['nat']!.written);
   });

@@ -39,7 +39,7 @@ describe("Prometheus' text format", () => {
 describe("a proxy's metrics", () => {
   it('have the names and labels of kube-proxy', () => {
     const metrics = new ProxyMetrics('iptables', ['ipv4']);
-    metrics.queued('ipv4', 'service', 1000);
+    metrics.queued('ipv4', 'service', { at: 1000 });
     metrics.pending('ipv4', { services: 1, endpoints: 0 });
     const rules = { filter: { total: 1, written: 2 }, nat: { total: 3, written: 4 } };
     metrics.synced('ipv4', { kind: 'full', quarantined: [], rules }, { seconds: 0.01, at: 5000 });
@@ -72,9 +72,27 @@ describe("a proxy's metrics", () => {
     expect(text).not.toContain('nftables');
   });
 
+  it('tell of health checks as service level indicators', () => {
+    const metrics = new ProxyMetrics('iptables', ['ipv4']);
+    expect(metrics.slis()).toBe('');
+    metrics.pinged();
+    metrics.pinged();
+    expect(metrics.slis().split('\n')).toEqual(
+      expect.arrayContaining([
+        'kubernetes_healthcheck{name="ping",type="healthz"} 1',
+        'kubernetes_healthchecks_total{name="ping",status="success",type="healthz"} 2',
+      ]),
+    );
+  });
+
   it('of nftables mode count its failures instead', () => {
-    const text = new ProxyMetrics('nftables', ['ipv6']).text();
+    const metrics = new ProxyMetrics('nftables', ['ipv6']);
+    const text = metrics.text();
     expect(text).toContain('kubeproxy_sync_proxy_rules_nftables_sync_failures_total{ip_family="IPv6"} 0');
+    expect(text).toContain('kubeproxy_sync_proxy_rules_nftables_cleanup_failures_total{ip_family="IPv6"} 0');
     expect(text).not.toContain('iptables');
+    const report = { kind: 'partial', quarantined: [], rules: {}, cleanupFailure: new Error('busy') } as const;
+    metrics.synced('ipv6', report, { seconds: 0.01, at: 5000 });
+    expect(metrics.text()).toContain('nftables_cleanup_failures_total{ip_family="IPv6"} 1');
   });
 });

@@ -177,6 +177,23 @@ test('where a chain cannot go at once it is emptied, and deleted a second later 
   expect(table()?.chains.has(cluster)).toBe(false);
 });
 
+test('a chain that cannot go a second later either fails nothing else, is told, and goes later', async () => {
+  const first = port('svc1', ['10.244.0.1']);
+  const second = port('svc2', ['10.244.0.2']);
+  await backend.sync(stateOf(first, second), 'all');
+  runner.refuses = ({ kind }) => kind === 'delete-chain';
+  await backend.sync(stateOf(first), new Set([second.port.key]));
+  await clock.step(1000);
+  const third = port('svc3', ['10.244.0.3']);
+  const report = await backend.sync(stateOf(first, third), new Set([third.port.key]));
+  expect(report).toMatchObject({ kind: 'partial', cleanupFailure: { code: 'ERR_NETLINK' } });
+  expect(report.recoveredFrom).toBeUndefined();
+  expect(table()?.chains.get(serviceObjects(third.port).cluster)?.rules).toHaveLength(1);
+  runner.refuses = () => false;
+  expect((await backend.sync(stateOf(first, third), new Set())).cleanupFailure).toBeUndefined();
+  expect(table()?.chains.has(serviceObjects(second.port).cluster)).toBe(false);
+});
+
 test('a Service that returns while its chain lingers keeps the chain', async () => {
   const first = port('svc1', ['10.244.0.1']);
   const second = port('svc2', ['10.244.0.2']);
