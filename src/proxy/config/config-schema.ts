@@ -5,7 +5,7 @@ import { parseGoDuration } from './go-duration.ts';
 /** What a field may hold: a check of its value that tells what is wrong, or the fields of an object. */
 export type FieldSchema = ((value: unknown) => string | undefined) | { readonly [field: string]: FieldSchema };
 
-const text: FieldSchema = (value) => (typeof value === 'string' ? undefined : 'must be text');
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? undefined : 'must be text');
 const flag: FieldSchema = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false');
 const number: FieldSchema = (value) => (typeof value === 'number' ? undefined : 'must be a number');
 
@@ -69,6 +69,28 @@ const gates: FieldSchema = (value) =>
     : 'must hold true or false for each gate';
 
 const anything: FieldSchema = () => undefined;
+
+const listOf =
+  (item: (value: unknown) => string | undefined): FieldSchema =>
+  (value) => {
+    if (!Array.isArray(value)) return 'must be a list';
+    return value.map(item).find((problem) => problem !== undefined);
+  };
+
+// Names become part of rules. A prefix leaves room for the sign that ends it there.
+const interfaceName = (longest: number): FieldSchema => {
+  const pattern = new RegExp(`^[\\w.:@-]{0,${longest}}$`);
+  return (value) =>
+    typeof value === 'string' && pattern.test(value)
+      ? undefined
+      : `must be letters, digits and ._:@-, at most ${longest}`;
+};
+
+const portRange: FieldSchema = (value) =>
+  typeof value === 'string' && /^\s*(\d+\s*([-+]\s*\d+)?)?\s*$/.test(value)
+    ? undefined
+    : 'must be a range of ports such as 300-2000';
+
 const periods = { syncPeriod: duration, minSyncPeriod: duration };
 
 /** The fields of KubeProxyConfiguration v1alpha1, all releases to 1.36, and `udpIdleTimeout`, which went with userspace mode. */
@@ -77,7 +99,13 @@ export const KUBE_PROXY_CONFIGURATION: FieldSchema = {
   kind: text,
   featureGates: gates,
   clientConnection: { kubeconfig: text, acceptContentTypes: text, contentType: text, qps: number, burst: integer(0) },
-  logging: { format: text, flushFrequency: anything, verbosity: integer(0), vmodule: anything, options: anything },
+  logging: {
+    format: oneOf('', 'text', 'json'),
+    flushFrequency: anything,
+    verbosity: integer(0),
+    vmodule: listOf((item) => checkFields(item, { filePattern: text, verbosity: integer(0) })[0]),
+    options: anything,
+  },
   hostnameOverride: text,
   bindAddress: address,
   healthzBindAddress: hostPort,
@@ -89,7 +117,7 @@ export const KUBE_PROXY_CONFIGURATION: FieldSchema = {
   iptables: { masqueradeBit: integer(0, 31), masqueradeAll: flag, localhostNodePorts: flag, ...periods },
   ipvs: {
     scheduler: text,
-    excludeCIDRs: anything,
+    excludeCIDRs: listOf(text),
     strictARP: flag,
     tcpTimeout: duration,
     tcpFinTimeout: duration,
@@ -106,7 +134,7 @@ export const KUBE_PROXY_CONFIGURATION: FieldSchema = {
   },
   windowsRunAsService: flag,
   detectLocalMode: oneOf('', 'ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'),
-  detectLocal: { bridgeInterface: text, interfaceNamePrefix: text },
+  detectLocal: { bridgeInterface: interfaceName(15), interfaceNamePrefix: interfaceName(14) },
   clusterCIDR,
   nodePortAddresses,
   oomScoreAdj: integer(-1000, 1000),
@@ -120,7 +148,7 @@ export const KUBE_PROXY_CONFIGURATION: FieldSchema = {
     udpStreamTimeout: duration,
   },
   configSyncPeriod: duration,
-  portRange: text,
+  portRange,
   udpIdleTimeout: duration,
 };
 

@@ -68,7 +68,7 @@ export function readKubeProxyConfiguration(
   const document = mode === undefined ? given : { ...given, mode };
   const problems = [
     ...checkKind(document as KubeProxyConfiguration),
-    ...checkFields(document, KUBE_PROXY_CONFIGURATION),
+    ...checkFields(given, KUBE_PROXY_CONFIGURATION),
   ];
   if (problems.length === 0) problems.push(...checkMeaning(document as KubeProxyConfiguration));
   if (problems.length > 0) throw invalid(file, problems);
@@ -103,9 +103,9 @@ function checkKind({ apiVersion, kind }: KubeProxyConfiguration): string[] {
 }
 
 function checkMeaning(document: KubeProxyConfiguration): string[] {
-  const { mode = '', detectLocalMode, detectLocal } = document;
+  const { mode, detectLocalMode, detectLocal } = document;
   const problems: string[] = [];
-  if (!['', 'iptables', 'nftables', 'userspace'].includes(mode)) {
+  if (!['', 'iptables', 'nftables', 'userspace'].includes(mode ?? '')) {
     problems.push(`mode: ${JSON.stringify(mode)} is not supported here; use iptables, nftables or userspace`);
   }
   if (detectLocalMode === 'BridgeInterface' && !detectLocal?.bridgeInterface) {

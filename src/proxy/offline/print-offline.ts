@@ -14,7 +14,9 @@ export function printOffline(result: OfflineResult): string {
   ].join('\n');
 }
 
-function comment(lines: readonly string[]): string {
+// What is quoted may hold line breaks, and must not become a rule.
+function comment(texts: readonly string[]): string {
+  const lines = texts.flatMap((text) => text.split(/[\r\n]+/));
   return lines.map((line) => `# ${line}\n`).join('');
 }
 

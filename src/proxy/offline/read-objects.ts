@@ -1,6 +1,7 @@
 import { UserError } from '../../errors/towtank-error.ts';
 import type { EndpointSlice, Node, Service, ServiceCIDR } from '../../kube/generated/types.ts';
 import { checkShape, isRecord, withoutNulls } from '../../kube/object-shape.ts';
+import type { KubeObject } from '../../kube/resources.ts';
 import { SHAPES } from './object-shapes.ts';
 
 /** The objects of a file that a proxy looks at. */
@@ -57,7 +58,15 @@ function keepObject(
   const name = nameOf(object, place, kind);
   const problem = checkShape(object, SHAPES[kind], '');
   if (problem !== undefined) throw invalid(`${kind} ${name}`, problem);
-  (target.sorted[kind] as unknown[]).push(withoutNulls(object));
+  const kept = withoutNulls(object) as KubeObject;
+  (target.sorted[kind] as unknown[]).push(NAMESPACED.has(kind) ? inNamespace(kept) : kept);
+}
+
+const NAMESPACED: ReadonlySet<string> = new Set(['Service', 'EndpointSlice']);
+
+// What kubectl would apply goes into this one.
+function inNamespace(object: KubeObject): KubeObject {
+  return { ...object, metadata: { ...object.metadata, namespace: object.metadata?.namespace ?? 'default' } };
 }
 
 function sortList(

@@ -73,6 +73,27 @@ describe('rules without a cluster', () => {
     ]);
   });
 
+  it('are not extended by what a note quotes', () => {
+    const rule = 'x\n-A INPUT -j ACCEPT';
+    const hostile = [
+      buildService({ spec: { externalIPs: [rule] } }),
+      buildService({ name: rule }),
+      buildEndpointSlice({ name: rule, endpoints: [buildEndpoint({ ip: rule })] }),
+      { kind: rule },
+    ];
+    const packets = [parsePacketQuestion('src=10.0.0.1\ndst=10.96.0.10:80')];
+    const text = printOffline(buildOffline(hostile, options({ nodeName: rule, packets })));
+    expect(text).toContain('x\n# -A INPUT -j ACCEPT');
+    expect(text).not.toMatch(/^-A INPUT -j ACCEPT/m);
+    expect(text).not.toMatch(/^dst=/m);
+  });
+
+  it('are of namespace default where objects name none, as kubectl would apply them', () => {
+    const { metadata: { namespace: _, ...metadata } = {}, ...service } = buildService();
+    const { notes, ...result } = buildOffline([{ ...service, metadata }], options());
+    expect(printOffline({ ...result, notes })).toContain('default/web has no endpoints');
+  });
+
   it('take addresses of the node from the command line first', () => {
     const result = buildOffline(
       objects,

@@ -95,6 +95,11 @@ describe("kube-proxy's configuration file", () => {
     });
   });
 
+  it('takes null for not set', () => {
+    const content = ['mode', 'iptables', 'bindAddress', 'detectLocalMode', 'nodePortAddresses', 'featureGates'];
+    expect(read(content.map((field) => `${field}: null`).join('\n')).config).toEqual(DEFAULT_PROXY_CONFIG);
+  });
+
   it('is read with everything that has a meaning here', () => {
     const { config } = read(`
 mode: nftables
@@ -156,6 +161,13 @@ featureGates: {ServiceTrafficDistribution: false}
     ['featureGates: {X: yes please}', 'featureGates: must hold true or false'],
     ['oomScoreAdj: 2000', 'oomScoreAdj: must be a whole number, from -1000 to 1000'],
     ['mode: [', 'proxy.yaml: '],
+    ['detectLocal: {bridgeInterface: "br0 -j ACCEPT"}', 'detectLocal.bridgeInterface: must be letters, digits'],
+    ['detectLocal: {interfaceNamePrefix: "veth\\n-A"}', 'detectLocal.interfaceNamePrefix: must be letters, digits'],
+    ['detectLocal: {interfaceNamePrefix: fifteen-letters}', 'detectLocal.interfaceNamePrefix: must be letters'],
+    ['logging: {format: xml}', 'logging.format: must be one of'],
+    ['logging: {vmodule: [{file: x}]}', 'file: unknown field'],
+    ['ipvs: {excludeCIDRs: 10.0.0.0/8}', 'ipvs.excludeCIDRs: must be a list'],
+    ['portRange: some', 'portRange: must be a range of ports'],
   ])('is refused for %s', (yaml, problem) => {
     expect(problemOf(yaml)).toContain(problem);
   });
