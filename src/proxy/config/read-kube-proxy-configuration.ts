@@ -66,10 +66,7 @@ export function readKubeProxyConfiguration(
 ): ReadConfiguration {
   const given = parseDocument(content, file);
   const document = mode === undefined ? given : { ...given, mode };
-  const problems = [
-    ...checkKind(document as KubeProxyConfiguration),
-    ...checkFields(given, KUBE_PROXY_CONFIGURATION),
-  ];
+  const problems = [...checkKind(document as KubeProxyConfiguration), ...checkFields(given, KUBE_PROXY_CONFIGURATION)];
   if (problems.length === 0) problems.push(...checkMeaning(document as KubeProxyConfiguration));
   if (problems.length > 0) throw invalid(file, problems);
   return toConfig(withoutNulls(document) as KubeProxyConfiguration, portalRules);
