@@ -1,6 +1,6 @@
 import type { Node } from '../kube/generated/types.ts';
 import { keyOf } from '../kube/resources.ts';
-import { parsePrefix } from '../netfilter/address.ts';
+import { familyOf, parsePrefix } from '../netfilter/address.ts';
 import { evaluatePacket, type HostRules } from '../netfilter/evaluate/evaluate-packet.ts';
 import type { Family } from '../netfilter/runner.ts';
 import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type RulesMode } from './config/proxy-config.ts';
@@ -46,12 +46,16 @@ export function buildOffline(objects: readonly unknown[], options: OfflineOption
   for (const slice of read.endpointSlices) facts.setSlice(keyOf(slice), slice);
   const node = findNode(read, options, notes);
   const families = options.families ?? familiesOf(facts);
-  const states = families.map((family) => stateOf({ facts, node, family, read, options }));
-  const rules = states.map((state) => rulesOf(state, options.mode));
+  const build = (family: Family): OfflineRules =>
+    rulesOf(stateOf({ facts, node, family, read, options }), options.mode);
+  const rules = families.map(build);
   const host = { localAddresses: localAddresses(node) };
   const walks = (options.packets ?? []).map((question) => {
     const packet = toPacket(question, (family) => nodeAddress(node, family));
-    return { question, evaluation: evaluatePacket(hostRules(rules), packet, host) };
+    // A packet may be of a family that is not printed.
+    const family = familyOf(packet.destination)!;
+    const met = rules.find((printed) => printed.family === family) ?? build(family);
+    return { question, evaluation: evaluatePacket(hostRules(met), packet, host) };
   });
   return { nodeName: options.nodeName, mode: options.mode, rules, walks, notes };
 }
@@ -85,11 +89,8 @@ function rulesOf(state: ProxyState, mode: RulesMode): OfflineRules {
     : { family, mode, table: buildTable(state) };
 }
 
-function hostRules(rules: readonly OfflineRules[]): HostRules {
-  return {
-    iptables: rules.flatMap((built) => (built.mode === 'iptables' ? [built.ruleset] : [])),
-    nftables: rules.flatMap((built) => (built.mode === 'nftables' ? [built.table] : [])),
-  };
+function hostRules(rules: OfflineRules): HostRules {
+  return rules.mode === 'iptables' ? { iptables: [rules.ruleset] } : { nftables: [rules.table] };
 }
 
 function findNode(read: ReadObjects, { nodeName, nodeIPs = [] }: OfflineOptions, notes: string[]): Node {

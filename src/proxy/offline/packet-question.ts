@@ -43,6 +43,7 @@ function readFields(text: string): Map<string, string> {
   for (const word of text.trim().split(/\s+/)) {
     const [, name = '', value = ''] = /^([a-z]+)=(.+)$/.exec(word) ?? [];
     if (!FIELDS.includes(name)) throw wrong(text, `${JSON.stringify(word)} is none of ${FIELDS.join('=, ')}=`);
+    if (fields.has(name)) throw wrong(text, `${name}= stands there twice`);
     fields.set(name, value);
   }
   return fields;

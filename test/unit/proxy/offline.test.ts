@@ -150,10 +150,18 @@ describe('a packet', () => {
     ['src=10.244.0.9 dst=10.96.0.10:80/tcp from=mars', 'from=mars must be one of pod, node, localhost, outside'],
     ['src=10.244.0.9 to=10.96.0.10:80/tcp', '"to=10.96.0.10:80/tcp" is none of'],
     ['', 'is none of'],
+    ['src=10.0.0.1 src=10.0.0.2 dst=10.0.0.3:80', 'src= stands there twice'],
   ])('%j is refused: %s', (question, problem) => {
     expect(() => parsePacketQuestion(question)).toThrow(problem);
     expect(() => parsePacketQuestion(question)).toThrow(UserError);
   });
+});
+
+it('a packet meets the rules of its own family, printed or not', () => {
+  const packets = [parsePacketQuestion('src=10.244.0.9 dst=10.96.0.10:80/tcp')];
+  const { rules, walks } = buildOffline(objects, options({ families: ['ipv6'], packets }));
+  expect(rules.map(({ family }) => family)).toEqual(['ipv6']);
+  expect(walks[0]?.evaluation.verdict).toBe('deliver');
 });
 
 describe('what is no Kubernetes object', () => {
