@@ -80,6 +80,11 @@ export class FakeIptables implements IptablesRunner {
     this.#families[family].delete(table);
   }
 
+  /** Empties one chain, as somebody else's `iptables -F CHAIN`. */
+  flushChain(family: Family, table: TableName, chain: string): void {
+    this.#families[family].get(table)?.set(chain, []);
+  }
+
   #copy(family: Family, table: TableName): Chains {
     const present = this.#families[family].get(table);
     if (present !== undefined) return new Map([...present].map(([name, rules]) => [name, [...rules]]));

@@ -16,7 +16,7 @@ export interface IptablesBackendOptions extends FixedOptions {
   readonly runner: IptablesRunner;
 }
 
-// Legacy iptables reads a whole table to look at one chain: tables other than mangle are watched while they are small.
+// What makes iptables read a whole table is watched while it is small: jumps, and on iptables-legacy tables other than mangle.
 const WATCHED_RULES = 5000;
 
 /** iptables mode: the rules of kube-proxy, written with as little text as each change needs. */
@@ -48,9 +48,11 @@ export class IptablesBackend implements ProxyBackend {
   async isIntact(): Promise<boolean> {
     const applied = this.#applied;
     if (applied === undefined) return true;
-    const small = this.#ruleCount(applied) <= WATCHED_RULES || (await this.#usesNft());
+    const jumps = this.#ruleCount(applied) <= WATCHED_RULES;
+    const everyTable = jumps || (await this.#usesNft());
     try {
-      await this.#runner.restore(this.family, checkScript(applied.node, { everyTable: small }), { noflush: true });
+      const script = checkScript(applied.node, { everyTable, jumps });
+      await this.#runner.restore(this.family, script, { noflush: true });
       return true;
     } catch (error) {
       if (error instanceof KernelCommandError) return false;

@@ -65,6 +65,20 @@ describe.each(['iptables-nft', 'iptables-legacy'] as const)('rules on %s', (way)
     expect(problems).toEqual([]);
   });
 
+  it.each([
+    ['nat', 'PREROUTING'],
+    ['nat', 'KUBE-SERVICES'],
+    ['filter', 'FORWARD'],
+  ])('come back when somebody empties %s %s', async (table, chain) => {
+    const { lab, iptables, problems } = await startWeb();
+    const saved = async () => (await iptables.save('ipv4')).split('\n').filter((line) => line.startsWith('-A'));
+    const before = await saved();
+    await iptables.run('ipv4', ['-t', table, '-F', chain]);
+    await expect.poll(saved).toEqual(before);
+    expect(await ask(lab)).toMatchObject({ kind: 'answered' });
+    expect(problems).toEqual([]);
+  });
+
   it('of others stay as they are, through start, change, repair and clean-up', async () => {
     const { lab, client, proxy, iptables } = await startProxyNode(stack, { way });
     await proxy.synced;

@@ -267,4 +267,21 @@ describe('rules of a former proxy', () => {
       expect(await backend.isIntact()).toBe(true);
     }
   });
+
+  it.each([
+    ['nat', 'PREROUTING'],
+    ['nat', 'OUTPUT'],
+    ['nat', 'POSTROUTING'],
+    ['nat', 'KUBE-SERVICES'],
+    ['filter', 'INPUT'],
+    ['filter', 'FORWARD'],
+    ['filter', 'OUTPUT'],
+  ] as const)('are not intact when somebody empties %s %s', async (table, chain) => {
+    const { kernel, backend } = start();
+    await backend.sync(stateOf([web(1)]), 'all');
+    kernel.flushChain('ipv4', table, chain);
+    expect(await backend.isIntact()).toBe(false);
+    await backend.sync(stateOf([web(1)]), 'all');
+    expect(await backend.isIntact()).toBe(true);
+  });
 });
