@@ -9,7 +9,7 @@ import { openTransport } from '../compose/start-transport.ts';
 import { systemClock } from '../compose/system-clock.ts';
 import { followCluster } from './follow-cluster.ts';
 import { log } from './host-log.ts';
-import { createHostRunners } from './host-runners.ts';
+import { createHostRunners, type HostRunners } from './host-runners.ts';
 import { type RunProxyOptions, readProxySettings } from './proxy-settings.ts';
 import { removeProxyRules } from './remove-proxy-rules.ts';
 import { hostFamilies } from './start-host-proxy.ts';
@@ -42,6 +42,8 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
     const left = found.filter(({ mode }) => mode !== rules);
     for (const { mode, family } of left) await removeProxyRules(runners, mode, [family]);
     await ownership.release(left);
+    // Only beside rules of ours they are surely ours too.
+    if (config.mode !== 'userspace' && found.length > 0) await closeReplyPaths(runners);
     const took = (): number => systemClock.now() - startedAt;
     const written = synced.then(() => {
       log({ level: 'info', message: `the rules are in the kernel, ${took()} ms after the start` });
@@ -65,11 +67,19 @@ export async function cleanUpProxy(): Promise<void> {
   const runners = await createHostRunners(NetworkNamespace.current(), undefined);
   const families = hostFamilies();
   for (const mode of ['iptables', 'nftables'] as const) await removeProxyRules(runners, mode, families);
-  const sockets = nodeSockets(NetworkNamespace.current());
-  const { nft } = runners;
-  const iptables = [runners.iptables, runners.otherIptables].filter((runner) => runner !== undefined);
-  for (const family of families) await new ReplyPath({ family, rules: 'nftables', nft, iptables, sockets }).close();
+  for (const path of replyPaths(runners)) await path.close();
   await new RuleOwnership(runners).release();
+}
+
+async function closeReplyPaths(runners: HostRunners): Promise<void> {
+  for (const path of replyPaths(runners)) if (await path.isOpen()) await path.close();
+}
+
+// Those that userspace mode may have left.
+function replyPaths({ nft, ...runners }: HostRunners): readonly ReplyPath[] {
+  const sockets = nodeSockets(NetworkNamespace.current());
+  const iptables = [runners.iptables, runners.otherIptables].filter((runner) => runner !== undefined);
+  return hostFamilies().map((family) => new ReplyPath({ family, rules: 'nftables', nft, iptables, sockets }));
 }
 
 const carriedBadly = (error: unknown): void =>

@@ -45,6 +45,14 @@ add rule ${this.#table} prerouting meta l4proto tcp socket transparent 1 meta ma
       await runner.run(family, ['-t', 'mangle', '-A', ...RULE]);
   }
 
+  /** Whether it is there, with either kind of rules. */
+  async isOpen(): Promise<boolean> {
+    const { family, iptables, nft } = this.#options;
+    if ((await nft?.listTable(wordsOf(family).table, TABLE)) !== undefined) return true;
+    for (const runner of iptables) if (await this.#hasRule(runner)) return true;
+    return false;
+  }
+
   /** Removes it, whichever kind of rules it has. */
   async close(): Promise<void> {
     const { family, sockets, iptables } = this.#options;

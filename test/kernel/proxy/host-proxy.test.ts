@@ -114,10 +114,11 @@ it.each(['iptables', 'nftables'] as const)(
   },
 );
 
-it.each(['iptables', 'nftables'] as const)(
-  'towtank proxy shows endpoints the client where asked, by rules of %s, until clean-up',
-  async (rules) => {
-    const { lab, api, words } = await createHost();
+describe.each(['iptables', 'nftables'] as const)('towtank proxy in userspace mode with rules of %s', (rules) => {
+  const routing = (lab: PacketLab): string => lab.node.run(() => execFileSync('ip', ['rule'])).toString();
+
+  // Until it is killed, after which its rules are there.
+  async function showClients({ lab, api, words }: Host): Promise<void> {
     const client = api.server.client('test');
     const endpoints = [buildEndpoint({ ip: '10.244.0.2', nodeName: 'node-1' })];
     const [slice] = (await client.list(resources.endpointSlices)).items;
@@ -129,16 +130,37 @@ it.each(['iptables', 'nftables'] as const)(
     const web = { name: 'web', namespace: 'default' };
     await client.patch(resources.services, web, { type: 'merge', body: { metadata: { annotations } } });
     await expect.poll(() => send(lab), { timeout: 30_000 }).toMatchObject({ seenSource: '10.244.0.9' });
-    const routing = (): string => lab.node.run(() => execFileSync('ip', ['rule'])).toString();
-    expect(routing()).toContain('fwmark 0x2000/0x2000 lookup 8192');
+    expect(routing(lab)).toContain('fwmark 0x2000/0x2000 lookup 8192');
     proxy.program.kill('SIGKILL');
     await proxy.program.exited;
-    expect(await runHostProxy(lab.node, ['--cleanup'])).toEqual({ exitCode: 0, stderr: '' });
-    expect(routing()).not.toContain('0x2000');
-    expect(await runnersOf(lab).nft.listTable('ip', 'towtank-replies')).toBeUndefined();
-    expect(await runnersOf(lab).iptables.save('ipv4')).not.toContain('--transparent');
-  },
-);
+  }
+
+  async function leftOf(lab: PacketLab): Promise<readonly string[]> {
+    const { nft, iptables } = runnersOf(lab);
+    return [
+      ...(routing(lab).includes('0x2000') ? ['routing'] : []),
+      ...((await nft.listTable('ip', 'towtank-replies')) === undefined ? [] : ['table']),
+      ...((await iptables.save('ipv4')).includes('--transparent') ? ['rule'] : []),
+    ];
+  }
+
+  it('shows endpoints the client where asked, until clean-up', async () => {
+    const host = await createHost();
+    await showClients(host);
+    expect(await runHostProxy(host.lab.node, ['--cleanup'])).toEqual({ exitCode: 0, stderr: '' });
+    expect(await leftOf(host.lab)).toEqual([]);
+  });
+
+  it.each(['iptables', 'nftables'])('leaves nothing of that when the next one runs in mode %s', async (mode) => {
+    const host = await createHost();
+    await showClients(host);
+    expect(await leftOf(host.lab)).toHaveLength(2);
+    const next = stack.use(startHostProxy(host.lab.node, host.words(mode)));
+    await next.synced;
+    await expect.poll(() => leftOf(host.lab), { timeout: 30_000 }).toEqual([]);
+    expect(await send(host.lab)).toMatchObject({ kind: 'answered', seenSource: '10.244.0.9' });
+  });
+});
 
 describe.each(['iptables', 'nftables'] as const)('towtank proxy in %s mode', (mode) => {
   it('carries packets as a real API server says, through a restart, until clean-up', async () => {
