@@ -32,7 +32,8 @@ export class TableWriter {
   async replace(operations: readonly Operation[], table: Table): Promise<void> {
     await this.#apply(operations);
     this.#lingering.clear();
-    this.#watched = [...table.chains.values()].filter(({ hook }) => hook !== undefined).map(({ name }) => name);
+    // Chains of Services, which have their names in theirs, are too many to look at.
+    this.#watched = [...table.chains.keys()].filter((name) => !name.includes('/'));
     this.#fingerprint = await this.#readFingerprint();
   }
 

@@ -223,9 +223,9 @@ describe('somebody else', () => {
     expect(await backend.isIntact()).toBe(true);
   });
 
-  test('who empties a base chain is noticed', async () => {
+  test.each(['nat-prerouting', 'services', 'masquerading'])('who empties chain %s is noticed', async (name) => {
     const { chains, ...rest } = table()!;
-    const emptied = new Map(chains).set('nat-prerouting', { ...chains.get('nat-prerouting')!, rules: [] });
+    const emptied = new Map(chains).set(name, { ...chains.get(name)!, rules: [] });
     runner.tables.set('ip kube-proxy', { ...rest, chains: emptied });
     expect(await backend.isIntact()).toBe(false);
   });
