@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import koffi from 'koffi';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import {
+  F_SETPIPE_SZ,
   MSG_NOSIGNAL,
   SO_RCVLOWAT,
   SOCK_NONBLOCK,
@@ -11,14 +13,15 @@ import {
 import { createDescriptorTable } from '../../../src/proxy/userspace/engine/descriptors.ts';
 import { Engine } from '../../../src/proxy/userspace/engine/engine.ts';
 import type { Pipe, PipeUser } from '../../../src/proxy/userspace/engine/pipe.ts';
-import { loadSystem } from '../../../src/proxy/userspace/engine/system.ts';
+import { loadSystem, type System } from '../../../src/proxy/userspace/engine/system.ts';
 import { DEFAULT_LIMITS } from '../../../src/proxy/userspace/transport.ts';
 import { leakCheck } from '../../helpers/leak-check.ts';
 
 const AF_UNIX = 1;
 const BLOCK = 100_000;
 const ALL_PIPES = 32;
-const system = loadSystem();
+const real = loadSystem();
+let system: System;
 const socketpair = koffi.load(null).func('int socketpair(int domain, int type, int protocol, void *descriptors)');
 
 let stack: AsyncDisposableStack;
@@ -26,6 +29,7 @@ let engine: Engine;
 beforeEach(() => {
   stack = new AsyncDisposableStack();
   stack.use(leakCheck());
+  system = { ...real };
   engine = new Engine({
     system,
     limits: DEFAULT_LIMITS,
@@ -50,6 +54,8 @@ function pair(): readonly [number, number] {
   for (const fd of [one, other]) stack.defer(() => void system.close(fd));
   return [one, other];
 }
+
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
 interface Flow extends PipeUser {
   pipe: Pipe | undefined;
@@ -142,6 +148,22 @@ it('one that lies empty is taken from its user when all are lent, and one in use
   next.pipe!.fill();
   expect(engine.pipes.take(openFlow())).toBe(undefined);
   for (const { pipe } of [...flows, next]) if (pipe !== undefined) engine.pipes.give(pipe);
+});
+
+it('one for which the user has no memory left is not taken, and asked for again a second later', () => {
+  // As the kernel does it beyond fs.pipe-user-pages-soft: two pages, which may not become more.
+  let hasMemory = false;
+  system.fcntl = (fd, command, argument) => {
+    if (hasMemory) return real.fcntl(fd, command, argument);
+    return command === F_SETPIPE_SZ ? -1 : 2 * 4096;
+  };
+  const descriptors = openDescriptors();
+  expect(engine.pipes.take(openFlow())).toBe(undefined);
+  hasMemory = true;
+  expect(engine.pipes.take(openFlow())).toBe(undefined);
+  expect(openDescriptors()).toBe(descriptors + 4);
+  engine.now += 1000;
+  engine.pipes.give(takePipe(openFlow()));
 });
 
 it('bytes of a broken connection reach nobody else', () => {

@@ -35,7 +35,7 @@ export class Pipe {
   cameAt = 0;
   readonly #engine: Engine;
   #user: PipeUser | undefined;
-  /** Bytes that came without a pause. */
+  /** Bytes that came since the last pause, or since something went the other way. */
   #steady = 0;
   #last = 0;
   #beforeLast = 0;
