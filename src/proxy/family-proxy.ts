@@ -15,6 +15,8 @@ export interface FamilyProxyOptions {
   readonly clock: Clock;
   readonly facts: ServiceFacts;
   readonly backend: ProxyBackend;
+  /** Marks the rules as this proxy's; awaited when they are written from nothing. */
+  readonly claim: () => Promise<void>;
   /** Builds the node facts anew; undefined while something about the node is not known yet. */
   readonly node: () => NodeNetwork | undefined;
   readonly conntrack: ConntrackRunner | undefined;
@@ -154,8 +156,13 @@ export class FamilyProxy implements AsyncDisposable {
   }
 
   async #write(state: ProxyState, changed: ReadonlySet<string> | 'all'): Promise<SyncReport> {
+    const { backend, claim } = this.#options;
     try {
-      return await this.#options.backend.sync(state, changed);
+      if (changed === 'all') await claim();
+      const report = await backend.sync(state, changed);
+      // Who removed the rules that were to be changed may have removed the mark with them.
+      if (changed !== 'all' && report.kind === 'full') await claim();
+      return report;
     } catch (error) {
       // Taken facts are not pending any more: only a full sync brings them now.
       this.#needsFull = true;

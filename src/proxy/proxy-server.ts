@@ -40,6 +40,8 @@ export interface ProxyOptions {
    */
   readonly restFactor?: number | undefined;
   readonly runners: ProxyRunners;
+  /** Marks the rules of a family as this proxy's; awaited before they are written from nothing. */
+  readonly claim?: (family: Family) => Promise<void>;
   /** Addresses of all interfaces of the node, loopback included; read anew at each sync when node port addresses are set. */
   readonly addresses: () => readonly string[];
   /** Kernel parameters of the node's network namespace; without it none is touched. */
@@ -55,7 +57,7 @@ export interface ProxyOptions {
 
 /** A running proxy. Disposing of it leaves its rules in the kernel, as kube-proxy does. */
 export interface Proxy extends AsyncDisposable {
-  /** Resolves when the rules of all families have been written for the first time; rejects when its services do not sync. */
+  /** Resolves when the rules of all families have been written for the first time. */
   readonly synced: Promise<void>;
   readonly health: HealthState;
   /** Prometheus' text format. */
@@ -145,7 +147,7 @@ class ProxyServer implements Proxy {
     if (listen !== undefined) this.#openServers(listen);
     this.#nodes.onChange(({ key, current }) => this.#nodeChanged(key, current));
     this.#resources.use(this.#options.services.onServiceCIDRs(() => this.#refresh()));
-    this.#run().catch(this.#synced.reject);
+    void this.#run();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -163,13 +165,14 @@ class ProxyServer implements Proxy {
   }
 
   async #createFamily(family: Family, fixed: ReturnType<typeof prepareKernel>): Promise<FamilyProxy> {
-    const { clock, runners, services, userspace, log, restFactor } = this.#options;
+    const { clock, runners, services, userspace, log, restFactor, claim = async () => {} } = this.#options;
     const { mode, syncPeriodMs, minSyncPeriodMs } = this.#config;
     return new FamilyProxy({
       family,
       clock,
       facts: services.facts,
       backend: await createBackend({ config: this.#config, family, runners, clock, userspace, ...fixed }),
+      claim: () => claim(family),
       node: () => this.#buildNode(family),
       // Flows lead to the sockets of userspace mode, not to endpoints: its backend looks after them.
       conntrack: mode === 'userspace' ? undefined : runners.conntrack,

@@ -1,6 +1,5 @@
 import { UserError } from '../errors/towtank-error.ts';
 import type { Family } from '../netfilter/runner.ts';
-import type { RulesMode } from './config/proxy-config.ts';
 import { type FoundProxyRules, findProxyRules, hasChain, type SearchedRunners } from './find-proxy-rules.ts';
 import { CANARY, SERVICES } from './iptables/chain-names.ts';
 import { wordsOf } from './nftables/family-words.ts';
@@ -39,13 +38,11 @@ export class RuleOwnership {
     return found;
   }
 
-  /** Marks what a proxy is about to write as towtank's. */
-  async claim(mode: RulesMode, families: readonly Family[]): Promise<void> {
-    for (const family of families) {
-      if (await this.#isOurs({ mode, family })) continue;
-      if (mode === 'nftables') await this.#runners.nft?.run(`add table ${wordsOf(family).table} ${MARK.table}\n`);
-      else await this.#runners.iptables?.run(family, ['-t', 'mangle', '-N', MARK.chain]);
-    }
+  /** Marks what a proxy is about to write as towtank's, unless it is. */
+  async claim({ mode, family }: FoundProxyRules): Promise<void> {
+    if (await this.#isOurs({ mode, family })) return;
+    if (mode === 'nftables') await this.#runners.nft?.run(`add table ${wordsOf(family).table} ${MARK.table}\n`);
+    else await this.#runners.iptables?.run(family, ['-t', 'mangle', '-N', MARK.chain]);
   }
 
   /** Removes marks; default all. */

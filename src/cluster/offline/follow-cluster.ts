@@ -28,8 +28,7 @@ export interface FollowOptions {
   readonly runners: ProxyOptions['runners'];
   /** Of userspace mode. */
   readonly transport: Transport | undefined;
-  /** Awaited when the first lists are in, before the first rule is written. */
-  readonly beforeWriting: () => Promise<void>;
+  readonly claim: NonNullable<ProxyOptions['claim']>;
 }
 
 /** A proxy that follows its cluster. */
@@ -43,22 +42,21 @@ export interface Following {
 /** Keeps the rules of this host from now on, and takes over from a proxy in userspace mode that runs already. Rejects when it cannot begin. */
 export async function followCluster(
   settings: ProxySettings,
-  { stack, netns, runners, transport, beforeWriting }: FollowOptions,
+  { stack, netns, runners, transport, claim }: FollowOptions,
 ): Promise<Following> {
   const { nodeName } = settings;
   const client = stack.use(openKubeClient({ ...settings, agent: 'towtank-proxy', onProblem: reportProblems() }));
   const informers = stack.use(new SharedInformers(narrowClient(client, nodeName), systemClock));
   const onError = (error: unknown): void => log({ level: 'warning', message: 'writing an Event failed', error });
   const recorder = new EventRecorder({ client, clock: systemClock, component: 'kube-proxy', host: nodeName, onError });
-  const feed = feedServiceFacts({ informers, recorder });
-  const services = { ...feed, synced: feed.synced.then(beforeWriting) };
+  const services = feedServiceFacts({ informers, recorder });
   const servers = new ServerSockets((address) => listenOnHost(netns, address));
   // Threads are in this namespace already; entering it takes a right that a proxy needs for nothing else.
   const sockets = { ...nodeSockets(netns), netns: undefined };
   const movable =
     transport !== undefined && isMovable(transport) ? { transport, sockets, servers, nodeName } : undefined;
   const takeOver = movable && (await takeOverFrom(movable, { stack, services, informers }));
-  const parts = { netns, runners, client, informers, services, listen: servers.listen.bind(servers) };
+  const parts = { netns, runners, claim, client, informers, services, listen: servers.listen.bind(servers) };
   const userspace = transport && { transport, sockets };
   const proxy = stack.use(await startHostProxy(settings, { ...parts, userspace }));
   const synced = proxy.synced.then(() => {

@@ -1,6 +1,7 @@
 import { UserError } from '../../errors/towtank-error.ts';
 import { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { mayChangeNetwork } from '../../kernel/sandbox/privileges.ts';
+import type { Family } from '../../netfilter/runner.ts';
 import { RuleOwnership } from '../../proxy/rule-ownership.ts';
 import { isMovable } from '../../proxy/userspace/movable-transport.ts';
 import { ReplyPath } from '../../proxy/userspace/reply-path.ts';
@@ -35,8 +36,8 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
   const transport = config.mode === 'userspace' ? stack.use(await openTransport(carrying)) : undefined;
   const following = stack.use(new AsyncDisposableStack());
   const startedAt = systemClock.now();
-  const beforeWriting = (): Promise<void> => ownership.claim(rules, hostFamilies());
-  const parts = { stack: following, netns, runners, transport, beforeWriting };
+  const claim = (family: Family): Promise<void> => ownership.claim({ mode: rules, family });
+  const parts = { stack: following, netns, runners, transport, claim };
   const begun = followCluster(settings, parts).then(async ({ synced, replaced }) => {
     // Only now: a proxy that runs already holds the ports, and its rules are not left ones.
     const left = found.filter(({ mode }) => mode !== rules);

@@ -14,7 +14,7 @@ import { systemClock } from '../compose/system-clock.ts';
 import { log } from './host-log.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 
-type HostParts = Pick<ProxyOptions, 'client' | 'informers' | 'runners' | 'listen'> & {
+type HostParts = Pick<ProxyOptions, 'client' | 'informers' | 'runners' | 'listen' | 'claim'> & {
   readonly netns: NetworkNamespace;
   readonly services: ServiceFactsFeed;
   readonly userspace: UserspaceParts | undefined;
@@ -38,8 +38,7 @@ export async function startHostProxy(
     ...(userspace && { userspace }),
     log: explained.log,
   });
-  // Why it cannot begin is told by who waits for it.
-  proxy.synced.then(explained.synced, () => {});
+  void proxy.synced.then(explained.synced);
   return proxy;
 }
 

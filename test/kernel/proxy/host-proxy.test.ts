@@ -206,6 +206,24 @@ describe.each(['iptables', 'nftables'] as const)('towtank proxy in %s mode', (mo
     expect(await send(lab)).toMatchObject({ kind: 'answered' });
   });
 
+  it('knows its rules after a restart that it wrote anew because somebody had flushed everything', async () => {
+    const { lab, api, words } = await createHost();
+    const config = join(api.folder, 'quick.yaml');
+    const kind = 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n';
+    writeFileSync(config, `${kind}clusterCIDR: 10.244.0.0/16\n${mode}: {syncPeriod: 200ms}\n`);
+    const first = stack.use(startHostProxy(lab.node, [...words(mode), '--config', config]));
+    await first.synced;
+    const { iptables, nft } = runnersOf(lab);
+    if (mode === 'nftables') await nft.run('flush ruleset\n');
+    else await iptables.restore('ipv4', '*mangle\nCOMMIT\n*nat\nCOMMIT\n*filter\nCOMMIT\n', { noflush: false });
+    await expect.poll(() => send(lab), { timeout: 30_000 }).toMatchObject({ kind: 'answered' });
+    first.program.kill('SIGTERM');
+    await first.program.exited;
+    const second = stack.use(startHostProxy(lab.node, words(mode)));
+    await second.synced;
+    expect(await send(lab)).toMatchObject({ kind: 'answered' });
+  });
+
   it('does not take for its own what another proxy writes where it once had rules', async () => {
     const { lab, words } = await createHost();
     const other = mode === 'iptables' ? 'nftables' : 'iptables';
