@@ -1,3 +1,4 @@
+import type { RestoreInput } from './iptables/restore-input.ts';
 import type { TableFamily } from './nftables/table.ts';
 import type { Transaction } from './nftables/transaction.ts';
 
@@ -16,8 +17,8 @@ export interface RestoreOptions {
  * it with the programs; tests use a fake that keeps the text. All methods reject with KernelCommandError.
  */
 export interface IptablesRunner {
-  /** Runs ip(6)tables-restore with `text` on standard input: one transaction per table. */
-  restore(family: Family, text: string, options: RestoreOptions): Promise<void>;
+  /** Does what ip(6)tables-restore does with this input: one transaction per table. */
+  restore(family: Family, input: RestoreInput, options: RestoreOptions): Promise<void>;
   /** Prints the rules of one table, or all of them, as ip(6)tables-save does. */
   save(family: Family, table?: string): Promise<string>;
   /** Runs ip(6)tables with these arguments; resolves with its exit code (0, or 1 for `-C` that finds nothing). */

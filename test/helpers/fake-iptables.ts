@@ -2,6 +2,7 @@ import { KernelCommandError } from '../../src/errors/kernel-command-error.ts';
 import { parseRule } from '../../src/netfilter/iptables/parse-rule.ts';
 import { printRule } from '../../src/netfilter/iptables/print-rule.ts';
 import { printRuleset } from '../../src/netfilter/iptables/print-ruleset.ts';
+import { printRestore, type RestoreInput } from '../../src/netfilter/iptables/restore-input.ts';
 import type { Rule } from '../../src/netfilter/iptables/rule.ts';
 import type { Chain, IptablesRuleset, Table, TableName } from '../../src/netfilter/iptables/ruleset.ts';
 import type { Family, IptablesRunner } from '../../src/netfilter/runner.ts';
@@ -25,7 +26,8 @@ export class FakeIptables implements IptablesRunner {
   refuse: (rule: string) => boolean = () => false;
   readonly #families: Record<Family, Map<TableName, Chains>> = { ipv4: new Map(), ipv6: new Map() };
 
-  async restore(family: Family, text: string, options: { readonly noflush: boolean }): Promise<void> {
+  async restore(family: Family, input: RestoreInput, options: { readonly noflush: boolean }): Promise<void> {
+    const text = printRestore(input);
     this.restored.push(text);
     if (!options.noflush) throw new Error('a restore without --noflush would remove foreign rules');
     let name: TableName | undefined;

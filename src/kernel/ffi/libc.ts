@@ -7,6 +7,7 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
   fcntl(fd: number, command: number, argument: number): number;
+  flock(fd: number, operation: number): number;
   listen(fd: number, backlog: number): number;
   shutdown(fd: number, how: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
@@ -55,11 +56,20 @@ export interface Libc {
     envp: readonly (string | null)[],
   ): number;
   errno(): number;
+  /**
+   * Calls a function beside this thread, for what takes the kernel long, and resolves with what it returns; its errno is lost.
+   * The caller keeps the memory referenced until then.
+   */
+  aside<C extends Aside>(name: C, ...args: Parameters<Libc[C]>): Promise<number>;
+  /** The address of a buffer's memory, for structures that hold pointers; valid as long as the buffer is referenced. */
+  address(memory: Uint8Array): bigint;
   /** Puts 32-bit numbers at an address that stays valid for ever, for structures that hold pointers. */
   place(numbers: readonly number[]): bigint;
   /** Memory that is never freed: its address, and the bytes as JavaScript sees them. */
   allocate(bytes: number): { readonly address: bigint; readonly buffer: ArrayBuffer };
 }
+
+type Aside = 'getsockopt' | 'setsockopt';
 
 const declarations = [
   'int socket(int domain, int type, int protocol)',
@@ -67,6 +77,7 @@ const declarations = [
   'int connect(int fd, const void *address, uint32_t length)',
   // Variadic in C, as ioctl.
   'int fcntl(int fd, int command, long argument)',
+  'int flock(int fd, int operation)',
   'int listen(int fd, int backlog)',
   'int shutdown(int fd, int how)',
   'int getsockname(int fd, void *address, void *length)',
@@ -147,7 +158,14 @@ function load(): Libc {
     const address = koffi.alloc('uint8_t', bytes) as bigint;
     return { address, buffer: koffi.view(address, bytes) };
   };
-  const functions: Record<string, unknown> = { errno: () => koffi.errno(), place, allocate };
+  const address = (memory: Uint8Array): bigint => koffi.address(memory);
+  const aside = (name: Aside, ...args: readonly unknown[]): Promise<unknown> => {
+    const { async: call } = functions[name] as { readonly async: (...args: readonly unknown[]) => void };
+    return new Promise((resolve, reject) => {
+      call(...args, (error: unknown, result: unknown) => (error ? reject(error) : resolve(result)));
+    });
+  };
+  const functions: Record<string, unknown> = { errno: () => koffi.errno(), place, allocate, address, aside };
   for (const declaration of declarations) {
     const name = /(\w+)\(/.exec(declaration)?.[1];
     if (name !== undefined) functions[name] = library.func(declaration);

@@ -8,7 +8,7 @@ export interface CallContext {
   readonly netns?: string | undefined;
 }
 
-type Call = Exclude<keyof Libc, 'errno' | 'place' | 'allocate'>;
+type Call = Exclude<keyof Libc, 'errno' | 'place' | 'allocate' | 'aside' | 'address'>;
 
 /**
  * Calls a C function of the kernel's and returns its non-negative result; repeats it when a signal interrupted it.

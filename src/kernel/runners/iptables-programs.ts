@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Family } from '../../netfilter/runner.ts';
 import { administratorSearchPath, findExecutable } from '../programs/find-executable.ts';
 
@@ -16,4 +18,13 @@ export function iptablesProgram(backend: IptablesBackend | 'auto', family: Famil
     found.set(name, path);
   }
   return path;
+}
+
+/** Whether the back end is the older interface; `auto` asks what the machine's own `iptables` is. */
+export function isLegacy(backend: IptablesBackend | 'auto'): boolean {
+  if (backend !== 'auto') return backend === 'legacy';
+  // Before 1.8 there was no other, and the program that is all of them had no word for it.
+  return /^(?:xtables|iptables)(?:-legacy)?(?:-multi)?$/.test(
+    basename(realpathSync(iptablesProgram('auto', 'ipv4', ''))),
+  );
 }

@@ -1,7 +1,10 @@
+import { printRestore } from '../../netfilter/iptables/restore-input.ts';
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
+import { isLibcAvailable } from '../ffi/libc.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
 import type { KernelThread } from '../thread/kernel-thread-handle.ts';
-import { type IptablesBackend, iptablesProgram } from './iptables-programs.ts';
+import { TableRestorer } from '../xtables/table-restorer.ts';
+import { type IptablesBackend, iptablesProgram, isLegacy } from './iptables-programs.ts';
 import { commandError, type KernelCommand, runKernelCommand, succeed } from './kernel-command.ts';
 
 export interface IptablesRunnerOptions {
@@ -15,17 +18,28 @@ export interface IptablesRunnerOptions {
 const lockWait = '5';
 // A file name has 255 characters. Two long names that begin alike share a lock, which harms nothing.
 const longestName = 240;
+const SHARED_LOCK_FILE = '/run/xtables.lock';
 
-/** Makes the runner of one node's iptables rules, both families. Its methods reject with KernelCommandError. */
+/**
+ * Makes the runner of one node's iptables rules, both families. What is usual is written to iptables-legacy without its
+ * programs; they do the rest. Its methods reject with KernelCommandError.
+ */
 export function createIptablesRunner(netns: NetworkNamespace, options: IptablesRunnerOptions): IptablesRunner {
-  const env = netns === NetworkNamespace.current() ? {} : { XTABLES_LOCKFILE: lockFileOf(netns) };
+  const isOwn = netns !== NetworkNamespace.current();
+  const env = isOwn ? { XTABLES_LOCKFILE: lockFileOf(netns) } : {};
+  const lockFile = isOwn ? lockFileOf(netns) : (process.env['XTABLES_LOCKFILE'] ?? SHARED_LOCK_FILE);
+  let restorer: TableRestorer | 'none' | undefined;
   const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
     return { netns, env, thread: options.thread, command: [iptablesProgram(options.backend, family, tool), ...args] };
   };
   return {
-    async restore(family, text, { noflush, counters = false }) {
+    async restore(family, input, { noflush, counters = false }) {
+      restorer ??= isLibcAvailable() && isLegacy(options.backend) ? new TableRestorer(netns, lockFile) : 'none';
+      const isUsual = noflush && !counters;
+      const rest = isUsual && restorer !== 'none' ? await restorer.restore(family, input) : input;
+      if (rest.length === 0) return;
       const args = ['-w', lockWait, ...(noflush ? ['--noflush'] : []), ...(counters ? ['--counters'] : [])];
-      await succeed({ ...command(family, '-restore', args), input: text });
+      await succeed({ ...command(family, '-restore', args), input: printRestore(rest) });
     },
     async save(family, table) {
       return await succeed(command(family, '-save', table === undefined ? [] : ['-t', table]));

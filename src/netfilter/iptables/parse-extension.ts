@@ -69,7 +69,11 @@ const isAddressType = (type: string): type is 'LOCAL' | 'UNICAST' | 'BROADCAST' 
 function readStatistic(words: WordReader): Match {
   const options = readOptions(words);
   const probability = options.get('--probability');
-  if (options.get('--mode') === 'random' && probability !== undefined) return { kind: 'statistic-random', probability };
+  const mode = options.get('--mode');
+  if (mode === 'random' && probability !== undefined && hasOnly(options, '--mode', '--probability'))
+    return { kind: 'statistic-random', probability };
+  if (mode !== 'nth' || !hasOnly(options, '--mode', '--every', '--packet'))
+    return { kind: 'other', words: ['-m', 'statistic', ...wordsOf(options)] };
   return {
     kind: 'statistic-nth',
     every: Number(options.get('--every') ?? 1),
@@ -81,7 +85,8 @@ function readRecent(words: WordReader): Match {
   const not = words.take('!');
   const options = readOptions(words);
   const action = options.has('--set') ? 'set' : options.has('--rcheck') ? 'rcheck' : undefined;
-  if (action === undefined) return { kind: 'other', words: ['-m', 'recent', ...[...options].flat()] };
+  if (action === undefined || !hasOnly(options, `--${action}`, '--name', '--seconds', '--reap', '--mask', '--rsource'))
+    return { kind: 'other', words: ['-m', 'recent', ...(not ? ['!'] : []), ...wordsOf(options)] };
   const seconds = options.get('--seconds');
   const mask = options.get('--mask');
   return {
@@ -94,6 +99,11 @@ function readRecent(words: WordReader): Match {
     ...negation(not),
   };
 }
+
+const hasOnly = (options: ReadonlyMap<string, string>, ...known: readonly string[]): boolean =>
+  [...options.keys()].every((option) => known.includes(option));
+
+const wordsOf = (options: ReadonlyMap<string, string>): string[] => [...options].flat().filter((word) => word !== '');
 
 // Options of one extension with their values ('' for a flag), up to the next match or target.
 function readOptions(words: WordReader): Map<string, string> {

@@ -5,6 +5,7 @@ import type { WordReader } from './words.ts';
 /** Reads a target and its options: the words behind `-j` or `-g`. */
 export function parseTarget(verb: 'jump' | 'goto', words: WordReader): Target {
   const name = words.next();
+  if (verb === 'goto') return { kind: 'goto', chain: name };
   switch (name) {
     case 'ACCEPT':
       return { kind: 'accept' };
@@ -25,7 +26,7 @@ export function parseTarget(verb: 'jump' | 'goto', words: WordReader): Target {
     case 'MARK':
       return parseMarkTarget(words);
     default:
-      return words.peek()?.startsWith('--') ? other(name, words) : { kind: verb, chain: name };
+      return words.peek()?.startsWith('--') ? other(name, words) : { kind: 'jump', chain: name };
   }
 }
 

@@ -144,10 +144,9 @@ export class IptablesBackend implements ProxyBackend {
 
   async #restore(script: RestoreScript, transaction?: Transaction): Promise<void> {
     try {
-      const isLarge = script.ruleCount('nat') > MANY_RULES;
-      const isNft = isLarge && (await this.#usesNft());
-      const text = script.take({ readAll: isNft, inOrder: isLarge && !isNft });
-      await this.#runner.restore(this.family, text, { noflush: true });
+      const readAll = script.ruleCount('nat') > MANY_RULES && (await this.#usesNft());
+      const sections = script.sections({ readAll });
+      await this.#runner.restore(this.family, sections, { noflush: true });
     } catch (error) {
       transaction?.undo();
       throw error;

@@ -1,5 +1,7 @@
 import { printRule } from '../../netfilter/iptables/print-rule.ts';
 import { printRules } from '../../netfilter/iptables/print-ruleset.ts';
+import type { ChainRules } from '../../netfilter/iptables/restore-input.ts';
+import type { Rule } from '../../netfilter/iptables/rule.ts';
 import type { Chain, TableName } from '../../netfilter/iptables/ruleset.ts';
 import type { SelectedPort } from '../facts/select-endpoints.ts';
 import { buildServiceRules } from './build-service-rules.ts';
@@ -24,9 +26,8 @@ export interface RenderedPort {
   readonly applied: AppliedPort;
 }
 
-/** The rules of a chain as `-A` lines. */
-export interface ChainText {
-  readonly lines: string;
+/** The rules of a chain, and how many they are without building them. */
+export interface ChainText extends ChainRules {
   readonly count: number;
 }
 
@@ -66,8 +67,8 @@ function render(selected: SelectedPort, context: RuleContext): RenderedPort {
   const { dispatch, chains, endpointChains } = buildServiceRules(selected, context);
   const { largeCluster } = context;
   const lines = dispatch.map(({ table, chain, rule }) => ({ table, chain, rule: printRule(rule) }));
-  const texts = new Map<string, ChainText>(chains.map((chain) => [chain.name, new LazyText(() => chain)]));
-  for (const { name, build } of endpointChains) texts.set(name, new LazyText(build, ENDPOINT_RULES));
+  const texts = new Map<string, ChainText>(chains.map((chain) => [chain.name, new LazyText(chain.name, () => chain)]));
+  for (const { name, build } of endpointChains) texts.set(name, new LazyText(name, build, ENDPOINT_RULES));
   let ruleCount = 0;
   for (const { count } of texts.values()) ruleCount += count;
   const applied = { selected, largeCluster, dispatch: lines, chains: new Set(texts.keys()), ruleCount };
@@ -77,15 +78,21 @@ function render(selected: SelectedPort, context: RuleContext): RenderedPort {
 // Masquerade what would loop back, and translate.
 const ENDPOINT_RULES = 2;
 
-/** Printed when it is written, which chains of endpoints that stay are not. */
+/** Built and printed when it is written, which chains of endpoints that stay are not. */
 class LazyText implements ChainText {
+  readonly name: string;
   readonly count: number;
   readonly #build: () => Chain;
   #lines: string | undefined;
 
-  constructor(build: () => Chain, count = build().rules.length) {
+  constructor(name: string, build: () => Chain, count = build().rules.length) {
+    this.name = name;
     this.#build = build;
     this.count = count;
+  }
+
+  get rules(): readonly Rule[] {
+    return this.#build().rules;
   }
 
   get lines(): string {

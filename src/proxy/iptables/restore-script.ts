@@ -1,3 +1,4 @@
+import type { ChainRules, RestoreSection } from '../../netfilter/iptables/restore-input.ts';
 import type { TableName } from '../../netfilter/iptables/ruleset.ts';
 import type { ChainText } from './rendered-port.ts';
 
@@ -8,7 +9,7 @@ interface Section {
   readonly jumps: string[];
   /** `:CHAIN` lines: chains to create, or to empty when they exist. */
   readonly chains: string[];
-  readonly rules: string[];
+  readonly rules: (string | ChainRules)[];
   /** Chains to delete at the end. */
   readonly deleted: string[];
   ruleCount: number;
@@ -41,21 +42,22 @@ export class RestoreScript {
 
   /** Adds command lines (`-A`, `-I`, `-D`). */
   rules(table: TableName, lines: readonly string[]): this {
-    if (lines.length === 0) return this;
-    return this.#add(table, lines.join('\n'), lines.length);
+    const section = this.#of(table);
+    section.rules.push(...lines);
+    section.ruleCount += lines.length;
+    return this;
   }
 
   /** Creates or empties chains and fills them. */
-  filledChains(table: TableName, chains: readonly (readonly [name: string, text: ChainText])[]): this {
-    if (chains.length === 0) return this;
-    const declared = this.#of(table).chains;
-    for (const [name] of chains) declared.push(`:${name} - [0:0]`);
-    const texts = chains.map(([, { lines }]) => lines).filter((lines) => lines !== '');
-    return this.#add(
-      table,
-      texts.join('\n'),
-      chains.reduce((sum, [, { count }]) => sum + count, 0),
-    );
+  filledChains(table: TableName, chains: Iterable<ChainText>): this {
+    const section = this.#of(table);
+    for (const chain of chains) {
+      section.chains.push(`:${chain.name} - [0:0]`);
+      if (chain.count === 0) continue;
+      section.rules.push(chain);
+      section.ruleCount += chain.count;
+    }
+    return this;
   }
 
   /** Empties the chain and deletes it. */
@@ -76,32 +78,15 @@ export class RestoreScript {
   }
 
   /**
-   * The text; it can be taken once, so that it is not in memory twice. `readAll`: iptables-nft-restore collects the names of
-   * all chains in a sorted list by linear search, which takes seconds for ten thousand of them; a command without a chain
-   * (`-S`, its output is ignored) makes it read the whole table instead. It must come after what concerns the built-in
-   * chains, which are not created any more behind it. `inOrder` declares chains in the order of their names:
-   * iptables-legacy-restore keeps them in a sorted list, and finds them in two thirds of the time where neighbours in it were
-   * made one after the other. iptables-nft-restore takes a little longer then.
+   * The commands, table by table. `readAll`: iptables-nft-restore collects the names of all chains in a sorted list by linear
+   * search, which takes seconds for ten thousand of them; a command without a chain (`-S`, its output is ignored) makes it read
+   * the whole table instead. It must come after what concerns the built-in chains, which are not created any more behind it.
    */
-  take({ readAll = false, inOrder = false }: { readonly readAll?: boolean; readonly inOrder?: boolean } = {}): string {
-    const parts: string[] = [];
-    for (const [table, { baseChains, jumps, chains, rules, deleted }] of this.#sections) {
-      parts.push(`*${table}`, ...baseChains, ...jumps, ...(readAll && table === 'nat' ? ['-S'] : []));
-      if (inOrder) chains.sort();
-      for (const lines of [chains, rules, deleted]) {
-        for (const line of lines) parts.push(line);
-        lines.length = 0;
-      }
-      parts.push('COMMIT');
-    }
-    return `${parts.join('\n')}\n`;
-  }
-
-  #add(table: TableName, text: string, count: number): this {
-    const section = this.#of(table);
-    section.rules.push(text);
-    section.ruleCount += count;
-    return this;
+  sections({ readAll = false }: { readonly readAll?: boolean } = {}): RestoreSection[] {
+    return [...this.#sections].map(([table, { baseChains, jumps, chains, rules, deleted }]) => {
+      const before = [...baseChains, ...jumps, ...(readAll && table === 'nat' ? ['-S'] : []), ...chains];
+      return { table, commands: (before as RestoreSection['commands'][number][]).concat(rules, deleted) };
+    });
   }
 
   #of(table: TableName): Section {
@@ -118,5 +103,5 @@ export class RestoreScript {
   }
 }
 
-/** With so many rules it is worth to know how the program at hand finds chains: see RestoreScript.take. */
+/** With so many rules it is worth to know how the program at hand finds chains: see RestoreScript.sections. */
 export const MANY_RULES = 1000;

@@ -85,8 +85,8 @@ export function writeEdits(script: RestoreScript, edits: readonly DispatchEdit[]
 
 /** Writes the chains of a ServicePort: new and different ones, and removes those no longer needed. */
 export function writePort(script: RestoreScript, { previous, current }: PortChange): void {
-  const changed = [...(current?.chains ?? [])].filter(([name]) => !isUnchanged(name, previous, current!));
-  script.filledChains('nat', changed);
+  const changed = [...(current?.chains.values() ?? [])].filter(({ name }) => !isUnchanged(name, previous, current!));
+  if (changed.length > 0) script.filledChains('nat', changed);
   for (const name of previous?.chains ?? []) {
     if (current?.chains.has(name) !== true) script.deleteChain('nat', name);
   }

@@ -52,6 +52,10 @@ describe('a rule', () => {
     '-p tcp -m multiport --dports 80,443 -j ACCEPT',
     '-j LOG --log-prefix "dropped: " --log-level 4',
     '-m limit --limit 3/min -j LOG',
+    '-m recent --rcheck --hitcount 3 --name X -j ACCEPT',
+    '-m recent --set --name X --rdest -j ACCEPT',
+    '-m statistic --mode other --every 3 -j ACCEPT',
+    '-g ACCEPT',
   ])('of others keeps its words: %s', (text) => {
     expect(printRule(parseRule(text))).toBe(text);
   });

@@ -99,19 +99,6 @@ describe('a full sync', () => {
     expect(nat.indexOf('-S')).toBeGreaterThan(nat.findLastIndex((line) => line.startsWith('-I ')));
     expect(nat.indexOf('-S')).toBeLessThan(nat.findIndex((line) => line.startsWith(':KUBE-SVC-')));
   });
-
-  it('declares the chains of a large table in order for iptables-legacy', async () => {
-    const { kernel, backend } = start();
-    kernel.run = async () => ({ exitCode: 0, stdout: 'iptables v1.8.9 (legacy)', stderr: '' });
-    const many = Array.from({ length: 400 }, (_, index) =>
-      web(index, ['10.244.0.2'], { clusterIP: `10.97.${index >> 8}.${index & 255}` }),
-    );
-    await backend.sync(stateOf(many), 'all');
-    const declared = kernel.restored[0]!.split('\n').filter((line) => /^:KUBE-(SVC|SEP)-/.test(line));
-    expect(declared).toHaveLength(800);
-    expect(declared).toEqual(declared.toSorted());
-    expect(kernel.restored[0]).not.toContain('-S\n');
-  });
 });
 
 describe('a partial sync', () => {
