@@ -1,5 +1,5 @@
 // A whole cluster in a test: real pods, real rules, real packets, gone when the block ends.
-// Run it with: node examples/library.ts (in your own project the import is 'towtank').
+// Run it with: npx node examples/library.ts (in your own project the import is 'towtank').
 import assert from 'node:assert/strict';
 import { createCluster } from '../src/index.ts';
 
