@@ -1,8 +1,7 @@
 import { joinHostPort } from '../../netfilter/address.ts';
 import type { ServicePort } from './service-port.ts';
-import { serviceOfKey } from './service-port-name.ts';
 
-/** An address and port, or a node port, that ServicePorts of two Services want. Keys are ServicePort keys. */
+/** An address and port, or a node port, that two ServicePorts want. Keys are ServicePort keys. */
 export interface FrontendConflict {
   /** `node port 30080/tcp`, `10.96.0.10:80/tcp`. */
   readonly frontend: string;
@@ -32,7 +31,6 @@ export class FrontendClaims {
     const [winner = key] = all;
     return all
       .filter((loser) => loser !== winner && (loser === key || winner === key))
-      .filter((loser) => serviceOfKey(loser) !== serviceOfKey(winner))
       .map((loser) => ({ frontend, winner, loser }));
   }
 

@@ -71,16 +71,18 @@ export interface ServicePortOptions {
 }
 
 const AFFINITY_DEFAULT_SECONDS = 10_800;
+const AFFINITY_MAX_SECONDS = 86_400;
+const FAMILY_NAMES: readonly string[] = ['IPv4', 'IPv6'];
 
 /** The ServicePorts of a Service in one family; none when it has no cluster IP of that family or needs no proxy. */
 export function buildServicePorts(service: Service, family: Family, options: ServicePortOptions): ServicePort[] {
-  const clusterIP = clusterIPOf(service, family);
+  const clusterIP = clusterIPOf(service, family, options);
   if (clusterIP === undefined || !hasPlainNames(service, options)) return [];
   const shared = buildShared(service, family, options);
   const byKey = new Map<string, ServicePort>();
   for (const [index, spec] of (service.spec?.ports ?? []).entries()) {
     if (!isPlain(spec.name ?? '', `spec.ports[${index}].name`, options)) continue;
-    const port = buildPort({ ...shared, clusterIP, family }, spec, options);
+    const port = buildPort({ ...shared, clusterIP, family, index }, spec, options);
     if (port !== undefined) byKey.set(port.key, port);
   }
   return [...byKey.values()];
@@ -104,13 +106,17 @@ export function isProxied(service: Service): boolean {
   return clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None' && type !== 'ExternalName';
 }
 
-function clusterIPOf(service: Service, family: Family): string | undefined {
+function clusterIPOf(service: Service, family: Family, { onInvalid }: ServicePortOptions): string | undefined {
   if (!isProxied(service)) return undefined;
   const { clusterIP = '', clusterIPs = [], ipFamilies = [] } = service.spec ?? {};
-  const wanted = family === 'ipv4' ? 'IPv4' : 'IPv6';
-  const text = ipFamilies.length === 0 ? clusterIP : clusterIPs[ipFamilies.indexOf(wanted)];
-  if (text === undefined || familyOf(text) !== family) return undefined;
-  return canonicalAddress(text);
+  for (const name of ipFamilies) if (!FAMILY_NAMES.includes(name)) onInvalid?.('spec.ipFamilies', name, FAMILY_NAMES);
+  const isOld = ipFamilies.length === 0;
+  const text = isOld ? clusterIP : clusterIPs[ipFamilies.indexOf(family === 'ipv4' ? 'IPv4' : 'IPv6')];
+  if (text === undefined) return undefined;
+  const actual = familyOf(text);
+  if (actual === family) return canonicalAddress(text);
+  if (actual === undefined || !isOld) onInvalid?.(isOld ? 'spec.clusterIP' : 'spec.clusterIPs', text);
+  return undefined;
 }
 
 type Shared = Omit<
@@ -139,13 +145,13 @@ function buildShared(service: Service, family: Family, options: ServicePortOptio
     externalIPs,
     loadBalancerVIPs: vipsOf(service, family, options),
     loadBalancerSourceRanges: rangesOf(spec.loadBalancerSourceRanges ?? [], family, options),
-    affinitySeconds:
-      spec.sessionAffinity === 'ClientIP'
-        ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_DEFAULT_SECONDS)
-        : 0,
+    affinitySeconds: spec.sessionAffinity === 'ClientIP' ? affinityOf(service, options) : 0,
     externalPolicyLocal,
     internalPolicyLocal,
-    healthCheckNodePort: type === 'LoadBalancer' && externalPolicyLocal ? (spec.healthCheckNodePort ?? 0) : 0,
+    healthCheckNodePort:
+      type === 'LoadBalancer' && externalPolicyLocal
+        ? portOrNone(spec.healthCheckNodePort, 'spec.healthCheckNodePort', options)
+        : 0,
     hintsAnnotation: hintsAnnotationOf(annotations),
     balancing: word(BALANCING_ANNOTATION, BALANCINGS),
     ...(word(PROXY_PROTOCOL_ANNOTATION, ['v2']) ? { proxyProtocol: true } : {}),
@@ -157,18 +163,32 @@ function buildShared(service: Service, family: Family, options: ServicePortOptio
   };
 }
 
+function affinityOf({ spec }: Service, { onInvalid }: ServicePortOptions): number {
+  const seconds = spec?.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_DEFAULT_SECONDS;
+  if (Number.isInteger(seconds) && seconds > 0 && seconds <= AFFINITY_MAX_SECONDS) return seconds;
+  onInvalid?.('spec.sessionAffinityConfig.clientIP.timeoutSeconds', String(seconds));
+  return AFFINITY_DEFAULT_SECONDS;
+}
+
+// 0 stands for none.
+function portOrNone(port: number | undefined, field: string, { onInvalid }: ServicePortOptions): number {
+  if (isPort(port)) return port;
+  if (port !== undefined && port !== 0) onInvalid?.(field, String(port));
+  return 0;
+}
+
 function buildPort(
-  shared: Shared & { readonly clusterIP: string; readonly family: Family },
+  shared: Shared & { readonly clusterIP: string; readonly family: Family; readonly index: number },
   spec: ServicePortSpec,
   options: ServicePortOptions,
 ): ServicePort | undefined {
-  const { isExternalKind: _, ...facts } = shared;
+  const { isExternalKind: _, index, ...facts } = shared;
   const protocol = protocolOf(spec.protocol);
   if (protocol === undefined || !isPort(spec.port)) {
     options.onInvalid?.('spec.ports', `${spec.port}/${spec.protocol}`);
     return undefined;
   }
-  const nodePort = spec.nodePort ?? 0;
+  const nodePort = portOrNone(spec.nodePort, `spec.ports[${index}].nodePort`, options);
   const portName = spec.name ?? '';
   const externallyAccessible = nodePort !== 0 || facts.loadBalancerVIPs.length > 0 || facts.externalIPs.length > 0;
   return {

@@ -38,6 +38,15 @@ describe('a frontend that two Services want', () => {
     expect(problems.map(({ message }) => message.split(' ', 1)[0])).toEqual(['10.96.0.1:80/tcp', '192.0.2.1:80/tcp']);
   });
 
+  it('may be one that two ports of a Service want', () => {
+    const { facts, problems } = withFacts();
+    const ports = [80, 81].map((port) => ({ name: `p${port}`, port, protocol: 'TCP', nodePort: 30_080 }));
+    facts.setService('default/alpha', buildService({ name: 'alpha', type: 'NodePort', ports }));
+    expect(problems).toMatchObject([
+      { service: 'default/alpha', message: expect.stringContaining('node port 30080/tcp of default/alpha:p81/TCP') },
+    ]);
+  });
+
   it('is none once the other Service let go of it', () => {
     const { facts, problems } = withFacts();
     facts.setService('default/alpha', nodePort('alpha', '10.96.0.1'));

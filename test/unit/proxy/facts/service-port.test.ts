@@ -6,6 +6,11 @@ const OPTIONS = { loadBalancerIPMode: true };
 const first = (service: ReturnType<typeof buildService>, family: 'ipv4' | 'ipv6' = 'ipv4') =>
   buildServicePorts(service, family, OPTIONS)[0];
 
+const affinity = (timeoutSeconds: number) => ({
+  sessionAffinity: 'ClientIP',
+  sessionAffinityConfig: { clientIP: { timeoutSeconds } },
+});
+
 describe('a Service has no ports for a proxy', () => {
   it.each([
     ['when it is headless', buildService({ clusterIP: 'None' })],
@@ -106,6 +111,32 @@ describe('a ServicePort', () => {
     expect(affinity()).toBe(10_800);
     expect(affinity(10)).toBe(10);
     expect(first(buildService())?.affinitySeconds).toBe(0);
+  });
+
+  it.each([
+    [{ clusterIP: '10.96.0.300' }, 'spec.clusterIP', '10.96.0.300', undefined],
+    [{ clusterIPs: ['fd00::1'] }, 'spec.clusterIPs', 'fd00::1', undefined],
+    [{ ipFamilies: ['IPv4', 'IPv7'] }, 'spec.ipFamilies', 'IPv7', { clusterIP: '10.96.0.10' }],
+    [{ ports: [{ port: 80, nodePort: 70_000 }] }, 'spec.ports[0].nodePort', '70000', { nodePort: 0 }],
+    [{ ports: [{ port: 80, nodePort: -1 }] }, 'spec.ports[0].nodePort', '-1', { nodePort: 0 }],
+    [{ healthCheckNodePort: 99_999 }, 'spec.healthCheckNodePort', '99999', { healthCheckNodePort: 0 }],
+    [affinity(0), 'spec.sessionAffinityConfig.clientIP.timeoutSeconds', '0', { affinitySeconds: 10_800 }],
+    [affinity(1.5), 'spec.sessionAffinityConfig.clientIP.timeoutSeconds', '1.5', { affinitySeconds: 10_800 }],
+    [affinity(1e18), 'spec.sessionAffinityConfig.clientIP.timeoutSeconds', '1000000000000000000', {}],
+  ])('tells of what is skipped in %j', (spec, field, value, port) => {
+    const told: unknown[] = [];
+    const onInvalid = (...[path, text]: readonly [string, string]) => told.push([path, text]);
+    const local = {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Local',
+      ipFamilies: ['IPv4'],
+      clusterIPs: ['10.96.0.10'],
+    };
+    const families = 'clusterIP' in spec ? { ipFamilies: [], clusterIPs: [] } : {};
+    const service = buildService({ spec: { ...local, ...families, ...spec } });
+    const ports = buildServicePorts(service, 'ipv4', { ...OPTIONS, onInvalid });
+    expect(told).toEqual([[field, value]]);
+    expect(ports).toMatchObject(port === undefined ? [] : [port]);
   });
 
   it('with a port or protocol that cannot be is left out, the others stay', () => {
