@@ -3,7 +3,7 @@ import { TowtankError } from '../errors/towtank-error.ts';
 import { NetworkNamespace, type SharedPlace } from './network-namespace.ts';
 import { administratorSearchPath, findExecutable } from './programs/find-executable.ts';
 import { keptCapabilities } from './programs/kept-capabilities.ts';
-import { inFreshNamespaces, inNamespacesOf } from './programs/private-namespaces.ts';
+import { inFreshNamespaces, inNamespacesOf, underHostname } from './programs/private-namespaces.ts';
 import type { ProgramExit, ProgramSpec, RunningProgram } from './programs/program.ts';
 import { openPipeEnds, openTerminalEnds, type ProgramEnds } from './programs/program-ends.ts';
 
@@ -21,10 +21,11 @@ const waitForProgram = '{ exec 3>&2 2>/dev/null; (exec 2>&3 3>&- "$@"); exit $?;
  * the command cannot be run, and ERR_SYSCALL when its namespaces cannot be made.
  */
 export function startProgram(spec: ProgramSpec): RunningProgram {
-  const { sandbox, home } = spec;
+  const { sandbox, home, hostname } = spec;
   return launch(spec, (start) => {
     if (home !== undefined) return home.enter(start);
-    return sandbox === undefined ? start() : inFreshNamespaces(sandbox, start);
+    if (sandbox !== undefined) return inFreshNamespaces(sandbox, start);
+    return hostname === undefined ? start() : underHostname(hostname, start);
   });
 }
 

@@ -25,6 +25,20 @@ export function inFreshNamespaces<T>(sandbox: ProgramSandbox, start: () => T): T
   });
 }
 
+/** Runs `start` with this thread under a host name; programs that it starts keep it. */
+export function underHostname<T>(hostname: string, start: () => T): T {
+  ensureOwnHostname();
+  const own = openNamespace('/proc/thread-self/ns/uts');
+  try {
+    systemCall('unshare', [CLONE_NEWUTS], { subject: 'host name' });
+    setHostname(hostname);
+    return start();
+  } finally {
+    enterNamespace(own, CLONE_NEWUTS, 'own host name');
+    closeSync(own);
+  }
+}
+
 /** Runs `start` with this thread in the mount, host name and pid namespaces of process `pid`. Throws ERR_SYSCALL if it is gone. */
 export function inNamespacesOf<T>(pid: number, start: () => T): T {
   return withNamespacesKept(() => {
@@ -85,7 +99,7 @@ export function enterNamespace(fd: number, flag: number, subject: string): void 
 export function furnish(sandbox: ProgramSandbox): void {
   const { files, mounts = [], layer, hostname, folders = [] } = sandbox;
   systemCall('unshare', [CLONE_NEWNS | CLONE_NEWUTS], { subject: 'mount and host name' });
-  systemCall('sethostname', [hostname, Buffer.byteLength(hostname)], { subject: hostname });
+  setHostname(hostname);
   const all = [...Object.entries(files).map(([target, source]) => ({ source, target })), ...mounts];
   const root = layer === undefined ? '' : buildPrivateRoot(layer, all, folders);
   // Other pods' namespaces are none of the program's business.
@@ -93,4 +107,8 @@ export function furnish(sandbox: ProgramSandbox): void {
   if (existsSync(hidden)) systemCall('mount', ['tmpfs', hidden, 'tmpfs', MS_RDONLY, null]);
   mountInto(root, all);
   if (root !== '') enterRoot(root);
+}
+
+function setHostname(hostname: string): void {
+  systemCall('sethostname', [hostname, Buffer.byteLength(hostname)], { subject: hostname });
 }

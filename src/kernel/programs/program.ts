@@ -57,6 +57,8 @@ export interface ProgramSpec {
   /** Default: the sandbox's root namespace. */
   readonly netns?: NetworkNamespace;
   readonly sandbox?: ProgramSandbox;
+  /** Of at most 64 bytes; default the supervisor's own. A sandbox or home has one already. */
+  readonly hostname?: string | undefined;
   /** Namespaces that are furnished already; instead of `sandbox`. */
   readonly home?: ProgramHome;
   /**

@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -36,6 +36,13 @@ describe('a program', () => {
     const { stdout } = await runProgram({ ...sh('readlink /proc/self/ns/net'), netns });
     expect(stdout.trim()).toBe(netns.run(nameOf));
     expect(stdout.trim()).not.toBe(nameOf());
+  });
+
+  it('has the host name that it is given, and nobody else has', async () => {
+    const { stdout } = await runProgram({ ...sh('hostname; readlink /proc/self/ns/mnt'), hostname: 'node-1' });
+    expect(stdout).toBe(`node-1\n${readlinkSync('/proc/self/ns/mnt')}\n`);
+    expect(await runProgram(sh('hostname'))).toMatchObject({ stdout: `${hostname()}\n` });
+    expect(hostname()).not.toBe('node-1');
   });
 
   it('gets its words, environment, directory and input as they are', async () => {

@@ -123,6 +123,9 @@ describe('from up to down', () => {
     expect(towtank('status', '--name', 'cli', '-o', 'yaml').stdout).toContain('name: cli');
     expect(towtank('status', '--name', 'cli').stdout).toContain('NODE     STATUS');
     expect(towtank('exec', '--name', 'cli', 'node-2', '--', 'ip', '-br', 'address').stdout).toContain('172.18.0.3/16');
+    // A shell's prompt tells where it is.
+    for (const place of ['node-2', 'client'])
+      expect(towtank('exec', '--name', 'cli', place, '--', 'hostname').stdout).toBe(`${place}\n`);
     expect(runTowtank(['exec', '--name', 'cli', 'client', '--', 'cat'], env, 'through').stdout).toBe('through');
     expect(towtank('exec', '--name', 'cli', 'client', '--', 'sh', '-c', 'exit 7').exitCode).toBe(7);
     expect(towtank('exec', '--name', 'cli', 'nosuch', '--', 'true').stderr).toContain('pods "nosuch" not found');
