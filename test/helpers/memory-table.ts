@@ -39,7 +39,7 @@ function withChains(family: Family, chains: Readonly<Record<string, readonly Rul
   const entries = Buffer.alloc(65_536);
   table.entries.copy(entries);
   const content = TableContent.read(entries.subarray(0, table.info.size), table.info, LAYOUTS[family])!;
-  const edit = new TableEdit(entries, content, LAYOUTS[family]);
+  const edit = new TableEdit('raw', { entries, content, layout: LAYOUTS[family] });
   for (const name of Object.keys(chains)) edit.declare(name);
   for (const [name, rules] of Object.entries(chains)) for (const rule of rules) edit.append(name, rule);
   const wanted = layOutTable(edit, content, table.info);

@@ -30,8 +30,16 @@ export interface EditedChain {
 /** The chains of a table as they are to be, in their order: some are edited, others go on as they are. */
 export type EditedPart = EditedChain | KeptEntries;
 
+/** A table as the kernel handed it out. */
+export interface EditedTable {
+  readonly entries: Buffer;
+  readonly content: TableContent;
+  readonly layout: EntryLayout;
+}
+
 /** The changes of one table, command by command. Each tells whether it could be made; the program knows what is wrong else. */
 export class TableEdit {
+  readonly #table: string;
   readonly #entries: Buffer;
   readonly #content: TableContent;
   readonly #writer: RuleWriter;
@@ -39,7 +47,8 @@ export class TableEdit {
   /** Chains that were looked at, by name; undefined for one that was removed. */
   readonly #chains = new Map<string, EditedChain | undefined>();
 
-  constructor(entries: Buffer, content: TableContent, layout: EntryLayout) {
+  constructor(table: string, { entries, content, layout }: EditedTable) {
+    this.#table = table;
     this.#entries = entries;
     this.#content = content;
     this.#layout = layout;
@@ -141,10 +150,12 @@ export class TableEdit {
     return opened;
   }
 
-  // iptables knows that a hook's chain never sees some interfaces, which the kernel does not mind.
+  // Mistakes that iptables knows and the kernel does not mind: a hook's chain never sees some interfaces, and only the first
+  // packet of a connection comes to table nat.
   #write(chain: EditedChain, rule: Rule): FreshRules | undefined {
     const unseen = UNSEEN_INTERFACES[chain.hook ?? -1];
-    return rule.matches.some(({ kind }) => kind === unseen) ? undefined : this.#writer.write(rule);
+    if (rule.matches.some(({ kind }) => kind === unseen)) return undefined;
+    return this.#table === 'nat' && rule.target?.kind === 'drop' ? undefined : this.#writer.write(rule);
   }
 
   // Where in a body the rule with this index begins, after cutting the piece in two that has it in its middle.

@@ -56,9 +56,10 @@ export class TableRestorer {
     using socket = TableSocket.open(this.#netns, layout);
     const info = await socket?.info(table);
     if (socket === undefined || info === undefined || !(await socket.read(table, info, memory))) return false;
-    const content = TableContent.read(memory.entries(info.size), info, layout);
+    const entries = memory.entries(info.size);
+    const content = TableContent.read(entries, info, layout);
     if (content === undefined) return false;
-    const edit = new TableEdit(memory.entries(info.size), content, layout);
+    const edit = new TableEdit(table, { entries, content, layout });
     if (!(await carryOutAll(edit, commands))) return false;
     const wanted = layOutTable(edit, content, info);
     memory.reserve(wanted, info.size);

@@ -16,7 +16,7 @@ describe.each(['ipv4', 'ipv6'] as const)('a table of %s in the form of the kerne
     const entries = Buffer.alloc(65_536);
     table.entries.copy(entries);
     const content = TableContent.read(entries.subarray(0, table.info.size), table.info, layout)!;
-    const edit = new TableEdit(entries, content, layout);
+    const edit = new TableEdit('raw', { entries, content, layout });
     if (!commands(edit)) return undefined;
     const wanted = layOutTable(edit, content, table.info);
     if (!moveEntries(entries.subarray(0, Math.max(table.info.size, wanted.size)), wanted, content)) return undefined;
@@ -164,7 +164,7 @@ describe('single rules', () => {
     const entries = Buffer.alloc(65_536);
     table.entries.copy(entries);
     const content = TableContent.read(entries.subarray(0, table.info.size), table.info, layout)!;
-    const edit = new TableEdit(entries, content, layout);
+    const edit = new TableEdit('raw', { entries, content, layout });
     expect(edit.remove('KUBE-B', ruleOf(gone))).toBe(true);
     expect(edit.insert('KUBE-B', 2, ruleOf('9'))).toBe(true);
     const wanted = layOutTable(edit, content, table.info);
