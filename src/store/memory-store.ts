@@ -4,17 +4,14 @@ import { LeaseBook } from './lease-book.ts';
 import { planTransaction } from './plan-transaction.ts';
 import {
   type KeyValue,
-  type RangeOptions,
-  type RangeResult,
   type Store,
   type StoreSnapshot,
   StoreUnavailableError,
-  type StoreWatch,
-  type WatchRequest,
   type WriteOperation,
   type WriteResult,
 } from './store.ts';
 import { StoreView } from './store-view.ts';
+import { ViewReads } from './view-reads.ts';
 
 export interface MemoryStoreOptions {
   /** Ends leases. */
@@ -27,45 +24,21 @@ export interface MemoryStoreOptions {
 }
 
 /** The engine for tests and labs that are thrown away: everything is lost with the process. */
-export class MemoryStore implements Store {
+export class MemoryStore extends ViewReads implements Store {
   readonly engine = 'memory';
   readonly failed: Promise<TowtankError> = new Promise(() => {});
-  readonly #view = new StoreView();
   readonly #leases: LeaseBook;
   readonly #historyValues: number;
   #closed = false;
 
   constructor(options: MemoryStoreOptions) {
+    super(new StoreView());
     this.#historyValues = options.historyValues ?? Number.POSITIVE_INFINITY;
     this.#leases = new LeaseBook(options.clock, (_lease, keys) => this.#deleteAll(keys));
   }
 
-  get revision(): number {
-    return this.#view.revision;
-  }
-
-  get compactedRevision(): number {
-    return this.#view.compactedRevision;
-  }
-
-  get(key: string): KeyValue | undefined {
-    return this.#view.get(key);
-  }
-
-  range(prefix: string, options?: RangeOptions): RangeResult {
-    return this.#view.range(prefix, options);
-  }
-
-  count(prefix: string): number {
-    return this.#view.count(prefix);
-  }
-
   barrier(): undefined {
     return undefined;
-  }
-
-  watch(request: WatchRequest): StoreWatch {
-    return this.#view.watch(request);
   }
 
   commit(operations: readonly WriteOperation[]): Promise<WriteResult> {
@@ -91,11 +64,11 @@ export class MemoryStore implements Store {
   }
 
   async compact(revision: number): Promise<void> {
-    this.#view.compact(revision);
+    this.view.compact(revision);
   }
 
   async snapshot(): Promise<StoreSnapshot> {
-    return { revision: this.#view.revision, leases: this.#leases.list(), entries: this.#view.entries() };
+    return { revision: this.view.revision, leases: this.#leases.list(), entries: this.view.entries() };
   }
 
   async restore(snapshot: StoreSnapshot): Promise<void> {
@@ -104,23 +77,23 @@ export class MemoryStore implements Store {
     for (const { id } of this.#leases.list()) this.#leases.revoke(id);
     for (const { id, ttlSeconds } of snapshot.leases) this.#leases.grant(id, ttlSeconds);
     for (const entry of entries) this.#leases.follow({ ...change(entry), previous: undefined });
-    this.#view.reset(Math.max(this.#view.revision, snapshot.revision) + 1, entries);
+    this.view.reset(Math.max(this.view.revision, snapshot.revision) + 1, entries);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#leases[Symbol.dispose]();
-    this.#view.endWatches();
+    this.view.endWatches();
   }
 
   #commit(operations: readonly WriteOperation[]): WriteResult {
     if (this.#closed) throw new StoreUnavailableError('the store is closed');
     for (const { lease } of operations) if (lease !== undefined) this.#leases.check(lease);
-    const { events, result } = planTransaction(operations, (key) => this.#view.get(key), this.#view.revision + 1);
+    const { events, result } = planTransaction(operations, (key) => this.view.get(key), this.view.revision + 1);
     for (const event of events) this.#leases.follow(event);
-    this.#view.apply(events);
-    const excess = this.#view.excess(this.#historyValues);
-    if (excess > 0) this.#view.compact(excess);
+    this.view.apply(events);
+    const excess = this.view.excess(this.#historyValues);
+    if (excess > 0) this.view.compact(excess);
     return result;
   }
 

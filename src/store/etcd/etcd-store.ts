@@ -3,18 +3,15 @@ import { leaseNotFound } from '../lease-book.ts';
 import { checkOperations } from '../plan-transaction.ts';
 import {
   type KeyValue,
-  type RangeOptions,
-  type RangeResult,
   type Store,
   StoreConflictError,
   StoreFutureRevisionError,
   type StoreSnapshot,
   StoreUnavailableError,
-  type StoreWatch,
-  type WatchRequest,
   type WriteOperation,
   type WriteResult,
 } from '../store.ts';
+import { ViewReads } from '../view-reads.ts';
 import { EtcdClient } from './etcd-client.ts';
 import { etcdError, isCompacted } from './etcd-error.ts';
 import { EtcdLeases } from './etcd-leases.ts';
@@ -27,7 +24,7 @@ import { RestoreRun } from './restore-run.ts';
  * The engine of clusters with several control planes: an etcd, or a cluster of them, holds the state, and each store a mirror
  * of it. Writes of others show when their events arrive; after `barrier()` all that anybody was told is shown.
  */
-export class EtcdStore implements Store {
+export class EtcdStore extends ViewReads implements Store {
   readonly engine = 'etcd';
   readonly failed: Promise<TowtankError>;
   readonly #client: EtcdClient;
@@ -41,6 +38,7 @@ export class EtcdStore implements Store {
   #closed = false;
 
   private constructor(client: EtcdClient, mirror: EtcdMirror, prefix: string) {
+    super(mirror.view);
     this.#client = client;
     this.#mirror = mirror;
     this.#leases = new EtcdLeases(client);
@@ -59,34 +57,10 @@ export class EtcdStore implements Store {
     }
   }
 
-  get revision(): number {
-    return this.#mirror.view.revision;
-  }
-
-  get compactedRevision(): number {
-    return this.#mirror.view.compactedRevision;
-  }
-
-  get(key: string): KeyValue | undefined {
-    return this.#mirror.view.get(key);
-  }
-
-  range(prefix: string, options?: RangeOptions): RangeResult {
-    return this.#mirror.view.range(prefix, options);
-  }
-
-  count(prefix: string): number {
-    return this.#mirror.view.count(prefix);
-  }
-
   // One question is under way at a time; all who come meanwhile share the next, which is asked after they came.
   barrier(): Promise<void> {
     this.#nextBarrier ??= this.#startBarrier(this.#barrier);
     return this.#nextBarrier;
-  }
-
-  watch(request: WatchRequest): StoreWatch {
-    return this.#mirror.view.watch(request);
   }
 
   commit(operations: readonly WriteOperation[]): Promise<WriteResult> {
@@ -114,7 +88,7 @@ export class EtcdStore implements Store {
 
   async compact(revision: number): Promise<void> {
     this.#checkOpen();
-    const { view } = this.#mirror;
+    const { view } = this;
     if (revision > view.revision) throw new StoreFutureRevisionError(revision, view.revision);
     if (revision <= view.compactedRevision) return;
     // They still look their result up in the history.
@@ -129,7 +103,7 @@ export class EtcdStore implements Store {
   }
 
   async snapshot(): Promise<StoreSnapshot> {
-    const { view } = this.#mirror;
+    const { view } = this;
     const { revision } = view;
     const entries = view.entries();
     const leases = await this.#leases.list(new Set(entries.flatMap(({ lease }) => lease ?? [])));
@@ -162,7 +136,7 @@ export class EtcdStore implements Store {
     await Promise.allSettled(this.#inFlight);
     await this.#mirror[Symbol.asyncDispose]();
     this.#client[Symbol.dispose]();
-    this.#mirror.view.endWatches();
+    this.view.endWatches();
   }
 
   async #startBarrier(before: Promise<void> | undefined): Promise<void> {
@@ -215,7 +189,7 @@ export class EtcdStore implements Store {
   }
 
   #result(operations: readonly WriteOperation[], revision: number): WriteResult {
-    const events = new Map(this.#mirror.view.eventsOf(revision).map((event) => [event.key, event]));
+    const events = new Map(this.view.eventsOf(revision).map((event) => [event.key, event]));
     if (events.size === 0)
       throw new StoreUnavailableError('the state was loaded anew while the write was acknowledged', {
         uncertain: true,

@@ -3,18 +3,15 @@ import type { Clock } from '../../kube/clock.ts';
 import { LeaseBook } from '../lease-book.ts';
 import {
   type KeyValue,
-  type RangeOptions,
-  type RangeResult,
   type Store,
   type StoreEvent,
   type StoreSnapshot,
   StoreUnavailableError,
-  type StoreWatch,
-  type WatchRequest,
   type WriteOperation,
   type WriteResult,
 } from '../store.ts';
 import type { StoreView } from '../store-view.ts';
+import { ViewReads } from '../view-reads.ts';
 import { GroupCommit } from './group-commit.ts';
 import { type DatabaseFacts, loadDatabase } from './load-database.ts';
 import { appendEvents, deleteSuperseded, setMeta } from './log-rows.ts';
@@ -43,10 +40,9 @@ const RETRY_SECONDS = 5;
  * The engine of a cluster that is kept: everything in one file, every write on the disk before it is acknowledged or seen.
  * The whole state is in memory as well, so that reads never touch the file.
  */
-export class SqliteStore implements Store {
+export class SqliteStore extends ViewReads implements Store {
   readonly engine = 'sqlite';
   readonly failed: Promise<TowtankError>;
-  readonly #view: StoreView;
   readonly #writer: SqliteWriter;
   readonly #group: GroupCommit;
   readonly #leases: LeaseBook;
@@ -66,7 +62,7 @@ export class SqliteStore implements Store {
       leases,
     }: Omit<SqliteStoreOptions, 'path'> & Pick<DatabaseFacts, 'leases'>,
   ) {
-    this.#view = view;
+    super(view);
     this.#writer = writer;
     this.failed = writer.died;
     this.#leases = new LeaseBook(clock, (lease, keys) => void this.#expire(lease, keys));
@@ -106,32 +102,8 @@ export class SqliteStore implements Store {
     }
   }
 
-  get revision(): number {
-    return this.#view.revision;
-  }
-
-  get compactedRevision(): number {
-    return this.#view.compactedRevision;
-  }
-
-  get(key: string): KeyValue | undefined {
-    return this.#view.get(key);
-  }
-
-  range(prefix: string, options?: RangeOptions): RangeResult {
-    return this.#view.range(prefix, options);
-  }
-
-  count(prefix: string): number {
-    return this.#view.count(prefix);
-  }
-
   barrier(): undefined {
     return undefined;
-  }
-
-  watch(request: WatchRequest): StoreWatch {
-    return this.#view.watch(request);
   }
 
   async commit(operations: readonly WriteOperation[]): Promise<WriteResult> {
@@ -165,28 +137,28 @@ export class SqliteStore implements Store {
 
   async compact(revision: number): Promise<void> {
     this.#checkOpen();
-    if (revision <= this.#view.compactedRevision) return;
+    if (revision <= this.view.compactedRevision) return;
     await this.#behind.flushed();
-    const forgotten = this.#view.compact(revision);
-    await this.#writer.run([setMeta('compacted', revision), setMeta('revision', this.#view.revision)]);
+    const forgotten = this.view.compact(revision);
+    await this.#writer.run([setMeta('compacted', revision), setMeta('revision', this.view.revision)]);
     await this.#deleteRows(forgotten);
   }
 
   async snapshot(): Promise<StoreSnapshot> {
-    return { revision: this.#view.revision, leases: this.#leases.list(), entries: this.#view.entries() };
+    return { revision: this.view.revision, leases: this.#leases.list(), entries: this.view.entries() };
   }
 
   async restore(snapshot: StoreSnapshot): Promise<void> {
     this.#checkOpen();
     await this.#group.settled();
     await this.#behind.flushed();
-    const revision = Math.max(this.#view.revision, snapshot.revision) + 1;
+    const revision = Math.max(this.view.revision, snapshot.revision) + 1;
     const entries: KeyValue[] = [];
     await this.#writer.runAll(restoreSteps(snapshot, revision, entries));
     for (const { id } of this.#leases.list()) this.#leases.revoke(id);
     this.#grantAll(snapshot.leases);
     for (const entry of entries) this.#leases.follow(creation(entry));
-    this.#view.reset(revision, entries);
+    this.view.reset(revision, entries);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -194,7 +166,7 @@ export class SqliteStore implements Store {
     this.#closed = true;
     this.#leases[Symbol.dispose]();
     await this.#group.settled();
-    this.#view.endWatches();
+    this.view.endWatches();
     // Who waited for it was told what went wrong; there is nobody else to tell.
     await this.#behind.flushed().catch(() => {});
     await this.#writer.close();
@@ -222,8 +194,8 @@ export class SqliteStore implements Store {
 
   #show(events: readonly StoreEvent[]): void {
     for (const event of events) this.#leases.follow(event);
-    this.#view.apply(events);
-    const excess = this.#isStarting || this.#isTrimming ? 0 : this.#view.excess(this.#historyValues);
+    this.view.apply(events);
+    const excess = this.#isStarting || this.#isTrimming ? 0 : this.view.excess(this.#historyValues);
     if (excess > 0) void this.#trim(excess);
   }
 
@@ -248,7 +220,7 @@ export class SqliteStore implements Store {
       await this.#endLease(lease, keys);
     } catch {
       this.#leases.grant(lease, RETRY_SECONDS);
-      for (const entry of keys.map((key) => this.#view.get(key)))
+      for (const entry of keys.map((key) => this.view.get(key)))
         if (entry?.lease === lease) this.#leases.follow(creation(entry));
     }
   }
