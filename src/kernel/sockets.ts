@@ -2,6 +2,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { isIPv6, Socket, type SocketConstructorOpts } from 'node:net';
+import { SystemCallError } from '../errors/system-call-error.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -48,6 +49,8 @@ export interface BindOptions extends LocalAddress {
 export interface ListenOptions extends BindOptions {
   /** Connections that wait to be accepted; default 511, as Node's. */
   readonly backlog?: number;
+  /** `0.0.0.0` takes IPv6 as well where the namespace has it, as in programs that are written in Go. */
+  readonly bothFamilies?: boolean;
 }
 
 export interface ConnectOptions extends LocalAddress {
@@ -66,12 +69,27 @@ export function everyAddress({ place }: NetworkNamespace): readonly string[] {
 }
 
 /** Opens a listening TCP socket in `netns`; the descriptor is for `server.listen({ fd })`. Throws ERR_SYSCALL (EADDRINUSE …). */
-export function listenTcp(netns: NetworkNamespace, options: ListenOptions): number {
+export function listenTcp(netns: NetworkNamespace, { bothFamilies = false, ...options }: ListenOptions): number {
+  if (bothFamilies && options.host === '0.0.0.0' && netns.place === undefined) return listenOnBoth(netns, options);
   const fd = boundSocket(netns, SOCK_STREAM, options);
   return orClose(fd, () => {
     systemCall('listen', [fd, options.backlog ?? 511], { subject: describe(options), netns: netns.name });
     return fd;
   });
+}
+
+function listenOnBoth(netns: NetworkNamespace, options: ListenOptions): number {
+  try {
+    return listenTcp(netns, { ...options, host: '::', v6Only: false });
+  } catch (error) {
+    if (!lacksIPv6(error)) throw error;
+    return listenTcp(netns, options);
+  }
+}
+
+/** True when a socket could not be opened because the kernel was started with ipv6.disable=1, or the namespace has IPv6 off. */
+export function lacksIPv6(error: unknown): boolean {
+  return error instanceof SystemCallError && (error.errno === 'EAFNOSUPPORT' || error.errno === 'EADDRNOTAVAIL');
 }
 
 /** Opens a bound UDP socket in `netns`; the descriptor is for `dgram.createSocket(type).bind({ fd })`. Throws ERR_SYSCALL. */

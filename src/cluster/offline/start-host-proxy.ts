@@ -6,6 +6,7 @@ import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { listenTcp } from '../../kernel/sockets.ts';
 import type { Family } from '../../netfilter/runner.ts';
 import type { UserspaceParts } from '../../proxy/create-backend.ts';
+import type { ListenAddress } from '../../proxy/health/http-listener.ts';
 import { type Proxy as NodeProxy, type ProxyOptions, startProxy } from '../../proxy/proxy-server.ts';
 import type { ServiceFactsFeed } from '../../proxy/service-facts-feed.ts';
 import { explainRefusals } from '../compose/explain-refusals.ts';
@@ -46,10 +47,7 @@ export async function startHostProxy(
 export const hostFamilies = (): readonly Family[] => (existsSync('/proc/sys/net/ipv6') ? ['ipv4', 'ipv6'] : ['ipv4']);
 
 /** Opens a listening socket of the proxy itself. Throws UserError ERR_PORT_TAKEN. */
-export function listenOnHost(
-  netns: NetworkNamespace,
-  address: { readonly host: string; readonly port: number },
-): number {
+export function listenOnHost(netns: NetworkNamespace, address: ListenAddress): number {
   try {
     return listenTcp(netns, address);
   } catch (cause) {

@@ -2,8 +2,16 @@ import type { IncomingMessage, Server } from 'node:http';
 
 const { createServer } = process.getBuiltinModule('node:http');
 
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** `0.0.0.0` stands for all addresses of IPv6 too. */
+  readonly bothFamilies?: boolean;
+}
+
 /** Opens a listening TCP socket in the node's network namespace and gives its descriptor. Throws when the port is taken. */
-export type Listen = (address: { readonly host: string; readonly port: number }) => number;
+export type Listen = (address: ListenAddress) => number;
 
 /** An HTTP answer. */
 export interface PlainResponse {

@@ -47,7 +47,7 @@ export function openProxyServers({ config, health, metrics, listen }: ProxyServe
     ] as const) {
       const where = splitHostPort(address);
       if (where === undefined) continue;
-      servers.push(serveHttp(listen(where), (request) => page(pathOf(request.url))));
+      servers.push(serveHttp(listen({ ...where, bothFamilies: true }), (request) => page(pathOf(request.url))));
     }
   } catch (error) {
     for (const server of servers) server[Symbol.dispose]();

@@ -41,6 +41,7 @@ describe.each(WAYS)('around the rules on %s', (way) => {
       body: expect.stringContaining('"nodeEligible":true'),
     });
     expect(await get(lab.node, '172.18.0.2', 10_256, '/livez')).toMatchObject({ status: 200 });
+    expect(await get(lab.node, '::1', 10_256, '/livez')).toMatchObject({ status: 200 });
     expect(await get(lab.node, '127.0.0.1', 10_256, '/other')).toMatchObject({ status: 404 });
     const mode = way === 'nftables' ? 'nftables' : 'iptables';
     expect(await get(lab.node, '127.0.0.1', 10_249, '/proxyMode')).toMatchObject({ status: 200, body: mode });

@@ -1,18 +1,14 @@
 import { closeSync, fstatSync } from 'node:fs';
+import type { Listen, ListenAddress } from '../../../proxy/health/http-listener.ts';
 import type { ServerSocket } from './messages.ts';
-
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** The listening sockets of a proxy's own servers (health, metrics): those of the proxy before it are used again. */
 export class ServerSockets {
-  readonly #open: (address: Address) => number;
+  readonly #open: Listen;
   readonly #inherited = new Map<string, number>();
   readonly #given = new Map<string, ServerSocket & { readonly inode: number }>();
 
-  constructor(open: (address: Address) => number) {
+  constructor(open: Listen) {
     this.#open = open;
   }
 
@@ -22,9 +18,10 @@ export class ServerSockets {
   }
 
   /** A listening socket, which the caller closes. Throws what `open` throws. */
-  listen({ host, port }: Address): number {
-    const key = keyOf({ host, port });
-    const descriptor = this.#inherited.get(key) ?? this.#open({ host, port });
+  listen(address: ListenAddress): number {
+    const { host, port } = address;
+    const key = keyOf(address);
+    const descriptor = this.#inherited.get(key) ?? this.#open(address);
     this.#inherited.delete(key);
     this.#given.set(key, { host, port, descriptor, inode: fstatSync(descriptor).ino });
     return descriptor;
@@ -42,7 +39,7 @@ export class ServerSockets {
   }
 }
 
-const keyOf = ({ host, port }: Address): string => `${host} ${port}`;
+const keyOf = ({ host, port }: ListenAddress): string => `${host} ${port}`;
 
 function inodeOf(descriptor: number): number | undefined {
   try {

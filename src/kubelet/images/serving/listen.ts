@@ -1,8 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
-import { SystemCallError } from '../../../errors/system-call-error.ts';
 import type { NetworkNamespace } from '../../../kernel/network-namespace.ts';
-import { bindUdp, listenTcp, rememberPeer } from '../../../kernel/sockets.ts';
+import { bindUdp, lacksIPv6, listenTcp, rememberPeer } from '../../../kernel/sockets.ts';
 
 /** Where to listen: without a host on every address of both families. */
 export interface ListenAddress {
@@ -81,14 +80,12 @@ export function remoteAddress(socket: {
   return address.includes(':') ? `[${address}]:${socket.remotePort}` : `${address}:${socket.remotePort}`;
 }
 
-// A kernel started with ipv6.disable=1 has no IPv6 sockets at all.
 function onBothFamilies({ host }: ListenAddress, open: (host: string) => number): number {
   if (host) return open(host);
   try {
     return open('::');
   } catch (error) {
-    if (!(error instanceof SystemCallError) || (error.errno !== 'EAFNOSUPPORT' && error.errno !== 'EADDRNOTAVAIL'))
-      throw error;
+    if (!lacksIPv6(error)) throw error;
     return open('0.0.0.0');
   }
 }
