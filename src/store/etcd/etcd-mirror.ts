@@ -1,27 +1,22 @@
 import type { TowtankError } from '../../errors/towtank-error.ts';
 import { planTransaction } from '../plan-transaction.ts';
-import { type KeyValue, type StoreEvent, StoreUnavailableError, type WriteOperation } from '../store.ts';
+import { type KeyValue, StoreUnavailableError, type WriteOperation } from '../store.ts';
 import { StoreView } from '../store-view.ts';
 import type { EtcdClient } from './etcd-client.ts';
 import { etcdError, isCompacted, isFinal } from './etcd-error.ts';
 import type { EtcdOptions } from './etcd-options.ts';
+import { eventsAfter, versionOf } from './key-versions.ts';
+import { loadKeys, readHeader, readRange } from './load-keys.ts';
 import {
-  decodeRange,
   decodeWatch,
-  type EtcdEvent,
   type EtcdKeyValue,
-  encodeRange,
   encodeWatch,
-  type Header,
   type KeyRange,
   keysUnder,
-  type RangeRequest,
-  type RangeResponse,
   type WatchResponse,
 } from './messages.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
 
-const PAGE = 1000;
 const SHOW_TIMEOUT_MS = 5000;
 const RETRY_MS = { first: 50, last: 1000 } as const;
 
@@ -94,9 +89,9 @@ export class EtcdMirror implements AsyncDisposable {
 
   /** Resolves when the view shows all that etcd had acknowledged to anybody when this was called. */
   async catchUp(): Promise<void> {
-    const { header } = await this.#read({ key: this.#range.key, end: NO_END, limit: 1, keysOnly: true });
-    if (this.#prefix === '') return this.shown(header.revision);
-    while (this.view.revision < header.revision) await this.#passOthers();
+    const { revision } = await readHeader(this.#client, this.#range);
+    if (this.#prefix === '') return this.shown(revision);
+    while (this.view.revision < revision) await this.#passOthers();
   }
 
   /** Stops following while `change` rewrites everything, then loads anew. */
@@ -124,12 +119,8 @@ export class EtcdMirror implements AsyncDisposable {
   // Revisions of keys that are not ours bring no event: when nothing under the prefix has changed since, the view is as new.
   async #passOthers(): Promise<void> {
     const at = this.view.revision;
-    const { items, count, header } = await this.#read({
-      ...this.#range,
-      minModRevision: at + 1,
-      limit: 1,
-      keysOnly: true,
-    });
+    const request = { ...this.#range, minModRevision: at + 1, limit: 1, keysOnly: true };
+    const { items, count, header } = await readRange(this.#client, request);
     if (this.view.revision !== at) return;
     if (items.length > 0 || count !== this.view.count('')) return this.shown(at + 1);
     this.#advance(header.revision);
@@ -138,9 +129,11 @@ export class EtcdMirror implements AsyncDisposable {
   async #load(): Promise<void> {
     this.#isLoading = true;
     try {
-      const { header, entries } = await this.#loadPages();
-      this.#clusterId = header.clusterId;
-      this.view.reset(header.revision, entries);
+      const entries: KeyValue[] = [];
+      const load = (item: EtcdKeyValue): void => void entries.push(versionOf(item, this.#prefix));
+      const { clusterId, revision } = await loadKeys(this.#client, this.#range, load);
+      this.#clusterId = clusterId;
+      this.view.reset(revision, entries);
     } catch (error) {
       if (!isCompacted(error)) throw etcdError(error);
       return await this.#load();
@@ -148,25 +141,6 @@ export class EtcdMirror implements AsyncDisposable {
       this.#isLoading = false;
     }
     this.#reached();
-  }
-
-  async #loadPages(): Promise<{ readonly header: Header; readonly entries: readonly KeyValue[] }> {
-    const entries: KeyValue[] = [];
-    let { key } = this.#range;
-    let header: Header | undefined;
-    for (;;) {
-      const at: Pick<RangeRequest, 'revision'> = header === undefined ? {} : { revision: header.revision };
-      const page = await this.#read({ key, end: this.#range.end, limit: PAGE, ...at });
-      header ??= page.header;
-      for (const item of page.items) entries.push(this.#version(item, undefined));
-      const last = page.items.at(-1);
-      if (!page.more || last === undefined) return { header, entries };
-      key = Buffer.from(`${last.key}\0`);
-    }
-  }
-
-  async #read(request: RangeRequest): Promise<RangeResponse> {
-    return decodeRange(await this.#client.read('/etcdserverpb.KV/Range', encodeRange(request)));
   }
 
   async #follow(): Promise<void> {
@@ -195,7 +169,7 @@ export class EtcdMirror implements AsyncDisposable {
   async #verify(): Promise<void> {
     // While the question is under way, writes of our own may be acknowledged: the answer need not know them.
     const { revision } = this.view;
-    const { header } = await this.#read({ key: this.#range.key, end: NO_END, limit: 1, keysOnly: true });
+    const header = await readHeader(this.#client, this.#range);
     if (header.clusterId === this.#clusterId && header.revision >= revision) return;
     await this.#load();
   }
@@ -231,37 +205,11 @@ export class EtcdMirror implements AsyncDisposable {
       this.#client.forgetToken();
       return { type: 'lost', error: new StoreUnavailableError(`etcd ended the watch: ${cancelReason}`) };
     }
-    if (events.length > 0) this.#apply(events);
-    else if (!created) this.#advance(header.revision);
+    if (events.length > 0) {
+      this.view.apply(eventsAfter(this.view, events, { prefix: this.#prefix, own: this.#own }));
+      this.#reached();
+    } else if (!created) this.#advance(header.revision);
     return undefined;
-  }
-
-  #apply(events: readonly EtcdEvent[]): void {
-    const { view } = this;
-    const shown = view.revision;
-    const overlay = new Map<string, KeyValue | undefined>();
-    const made: StoreEvent[] = [];
-    for (const { deleted, item } of events) {
-      const revision = item.modRevision;
-      if (revision <= shown) continue;
-      const key = item.key.slice(this.#prefix.length);
-      const current = deleted ? undefined : this.#version(item, this.#own.get(revision));
-      const previous = overlay.has(key) ? overlay.get(key) : view.get(key);
-      overlay.set(key, current);
-      made.push({ key, revision, current, previous, shared: undefined });
-    }
-    view.apply(made);
-    this.#reached();
-  }
-
-  // A version out of the watch; one of our own keeps what its writer knew.
-  #version(item: EtcdKeyValue, own: readonly WriteOperation[] | undefined): KeyValue {
-    const key = item.key.slice(this.#prefix.length);
-    const operation = own?.find((candidate) => candidate.key === key);
-    const { createRevision, modRevision, lease } = item;
-    // The bytes are copied out of the connection's buffer, which holds much that nobody needs any more.
-    const value = operation?.value ?? Buffer.from(item.value);
-    return { key, value, createRevision, modRevision, lease, decoded: operation?.decoded };
   }
 
   #applyOwn(): void {
@@ -294,8 +242,6 @@ export class EtcdMirror implements AsyncDisposable {
     return promise.finally(() => timer[Symbol.dispose]());
   }
 }
-
-const NO_END = Buffer.alloc(0);
 
 function keepDecoded(version: KeyValue | undefined, revision: number, decoded: unknown): void {
   if (version?.modRevision === revision) version.decoded ??= decoded;
