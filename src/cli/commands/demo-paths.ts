@@ -1,7 +1,15 @@
 import { isIPv6 } from 'node:net';
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { LoopbackStatus, NodeStatus, Target } from '../../cluster/control/protocol.ts';
-import type { DemoFacts } from './demo.ts';
+import type { Pod, Service } from '../../kube/generated/types.ts';
+
+/** The objects whose addresses the paths use. */
+export interface DemoFacts {
+  readonly web: Service;
+  readonly nobody: Service;
+  readonly caller: Pod;
+  readonly pods: readonly Pod[];
+}
 
 /** One way through the network, and what has to come out of it: by a program, or by a request of towtank's own. */
 export type DemoPath = {

@@ -5,7 +5,7 @@ import type { Pod, Service } from '../../kube/generated/types.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
 import { printTable } from '../print/table.ts';
-import { buildPaths, type DemoPath, tryPath } from './demo-paths.ts';
+import { buildPaths, type DemoFacts, type DemoPath, tryPath } from './demo-paths.ts';
 
 const REPLICAS = 4;
 const CALLS = 200;
@@ -101,14 +101,6 @@ export async function demo(overrides: DemoOptions): Promise<number> {
   }
   if (failures > 0) say(`\n${styled('red', `${failures} of the paths did not do what they should`)}`);
   return failures === 0 ? 0 : 1;
-}
-
-/** The objects whose addresses the paths use. */
-export interface DemoFacts {
-  readonly web: Service;
-  readonly nobody: Service;
-  readonly caller: Pod;
-  readonly pods: readonly Pod[];
 }
 
 async function readFacts(cluster: Cluster): Promise<DemoFacts> {
