@@ -14,7 +14,7 @@ interface RulesOptions {
   readonly output: 'text' | 'json';
 }
 
-const append = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+const append = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 const NONE: readonly string[] = [];
 
 /** `rules`: what needs no cluster, no kernel and no privilege. */
@@ -26,7 +26,6 @@ export function addOfflineCommands(program: Command): void {
       '-f, --file <objects.yaml>',
       'Services, EndpointSlices, Nodes, ServiceCIDRs as kubectl prints them; - for standard input (repeatable)',
       append,
-      NONE,
     )
     .requiredOption('--node-name <node>', 'the node whose proxy it is')
     .addOption(new Option('--mode <mode>', 'which proxy').choices(['iptables', 'nftables']).default('iptables'))

@@ -41,6 +41,10 @@ describe('towtank rules', () => {
 
   it.each([
     [['-f', '/no/such'], 'cannot read /no/such'],
+    [[], "required option '-f, --file <objects.yaml>' not specified"],
+    [['-f', '-'], 'there is no object in standard input'],
+    [['-f', objects, '--node-ip', '172.18.0'], '--node-ip: "172.18.0" is no IP address'],
+    [['-f', objects, '--node-name', ''], '--node-name is empty'],
     [['-f', objects, '--packet', 'nonsense'], 'nonsense'],
     [['-f', objects, '--mode', 'ipvs'], 'Allowed choices are iptables, nftables'],
   ])('refuses %j and exits 2', (words, message) => {
