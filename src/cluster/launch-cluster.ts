@@ -46,6 +46,8 @@ export interface LaunchOptions {
   readonly openApi?: boolean | undefined;
   /** Forgets what is kept of a cluster of this name. */
   readonly fresh?: boolean | undefined;
+  /** Ends a start that is not over yet. */
+  readonly signal?: AbortSignal | undefined;
   /** Milliseconds since the epoch when the user's command began; now when absent. */
   readonly startedAt?: number | undefined;
 }
@@ -161,7 +163,7 @@ async function launchInto(
     });
     const record = recordOf(sandbox, { name: config.name, apiPort, tier, engine: store.engine });
     writeWhole(paths.record, JSON.stringify(record));
-    await waitUntilReady(start, sandbox, { log: paths.log, onStep: options.onStep });
+    await waitUntilReady(start, sandbox, { log: paths.log, onStep: options.onStep, signal: options.signal });
     if (!spec.lifeline) start.close();
     return { record, paths, config, ended: start.closed };
   } catch (error) {

@@ -20,7 +20,7 @@ function log(text: string): void {
 async function supervise(spec: StartSpec): Promise<void> {
   const launcher = connect(spec.startSocket);
   const send = (message: StartMessage): void => void launcher.write(`${JSON.stringify(message)}\n`);
-  endWithLauncher(launcher, spec);
+  const begun = endWithLauncher(launcher, spec);
   try {
     if (spec.tier === 'flat') requireNetwork();
     const cluster = await runCluster(spec, {
@@ -31,6 +31,7 @@ async function supervise(spec: StartSpec): Promise<void> {
       log('told to stop');
       void cluster[Symbol.asyncDispose]().then(() => process.exit(0));
     });
+    begun.isReady = true;
     send({ type: 'ready', kubeconfig: spec.paths.kubeconfig });
     // A supervisor ends by SIGKILL: what it compiled has to be kept now, for the next start.
     flushCompileCache();
@@ -42,16 +43,22 @@ async function supervise(spec: StartSpec): Promise<void> {
   }
 }
 
-// A library's cluster must not outlive it: its connection is the sign of life.
-function endWithLauncher(launcher: Socket, { lifeline, paths, tier }: StartSpec): void {
+// A library's cluster must not outlive it, and none a command that ends before it is ready: the connection is the sign of life.
+function endWithLauncher(launcher: Socket, { lifeline, paths, tier }: StartSpec): { isReady: boolean } {
+  const begun = { isReady: false };
   launcher.on('error', (error) => log(`the launcher's socket: ${error.message}`));
   launcher.on('close', () => {
-    if (!lifeline) return;
+    if (!lifeline && begun.isReady) return;
+    if (!lifeline) {
+      log('who started it has ended before it was ready');
+      process.exit(1);
+    }
     // Whoever cleans up after a cluster without a sandbox needs the folder still.
     if (tier === 'full') rmSync(paths.folder, { recursive: true, force: true });
     process.exit(0);
   });
   launcher.resume();
+  return begun;
 }
 
 function endOnBug(what: string, error: unknown): void {

@@ -6,11 +6,19 @@ import type { StartSocket } from './start-socket.ts';
 
 const START_TIMEOUT_MS = 120_000;
 
-/** Waits for the ready message; whatever ends the sandbox before it is the reason of failure. */
+export interface WaitOptions {
+  /** File of what the supervisor says. */
+  readonly log: string;
+  readonly onStep?: ((name: string, ms: number) => void) | undefined;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Waits for the ready message; whatever ends the sandbox before it is the reason of failure. Rejects with ERR_CLUSTER_START. */
 export async function waitUntilReady(
   start: StartSocket,
   sandbox: Pick<SandboxProcess, 'exited'>,
-  { log, onStep }: { readonly log: string; readonly onStep: ((name: string, ms: number) => void) | undefined },
+  { log, onStep, signal }: WaitOptions,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(
@@ -24,11 +32,22 @@ export async function waitUntilReady(
     else if (message.type === 'ready') resolve();
     else reject(fromWire(message.error));
   });
+  const interrupt = (): void => reject(interrupted());
+  signal?.addEventListener('abort', interrupt);
+  if (signal?.aborted === true) interrupt();
   try {
     await promise;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', interrupt);
   }
+}
+
+function interrupted(): TowtankError {
+  return new TowtankError({
+    code: 'ERR_CLUSTER_START',
+    message: 'interrupted before the cluster was ready; it has been taken down again',
+  });
 }
 
 function startFailure(log: string, what: string): TowtankError {

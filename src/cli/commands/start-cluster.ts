@@ -5,6 +5,8 @@ import { describeTier, type Tier } from '../../cluster/tiers.ts';
 import { StepLine } from '../print/step-line.ts';
 import { styled } from '../print/style.ts';
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 export interface UpSettings {
   readonly manifests: readonly string[];
   readonly quiet: boolean;
@@ -21,6 +23,7 @@ export async function startCluster(
 ): Promise<LaunchedCluster> {
   const startedAt = Math.round(performance.timeOrigin);
   const progress = new StepLine(process.stderr, quiet);
+  using interruption = untilInterrupted();
   const again = !fresh && !foreground && isKept(config.name) ? ' again' : '';
   try {
     const launched = await launchCluster({
@@ -31,6 +34,7 @@ export async function startCluster(
       tier,
       lifeline: foreground,
       openApi: joinHost,
+      signal: foreground ? undefined : interruption.signal,
       onStep: (name, ms) => progress.step(name, ms),
     });
     progress.done();
@@ -43,6 +47,19 @@ export async function startCluster(
   } finally {
     progress.done();
   }
+}
+
+// Ctrl-C takes back what was begun; pressed again it ends the command at once.
+function untilInterrupted(): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const interrupt = (): void => controller.abort();
+  for (const name of SIGNALS) process.once(name, interrupt);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      for (const name of SIGNALS) process.off(name, interrupt);
+    },
+  };
 }
 
 // What a cluster is made of is told where it is not what people expect.

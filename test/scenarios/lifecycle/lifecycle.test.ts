@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createCluster, findCluster } from '../../../src/index.ts';
 import type { ConfigMap } from '../../../src/kube/generated/types.ts';
 import { allProcesses, processesOf, readHostState } from '../../helpers/host-state.ts';
 
+const launcher = new URL('../../../towtank', import.meta.url).pathname;
 const stateRoot = mkdtempSync(join(tmpdir(), 'tt-'));
 afterAll(() => rmSync(stateRoot, { recursive: true, force: true }));
 const pids = (name: string): { outerPid: number; innerPid: number } =>
@@ -63,6 +65,34 @@ describe('the life of a cluster', () => {
     await untilGone(processes);
     expect(readdirSync(join(stateRoot, 'clusters'))).toEqual([]);
   });
+
+  it.each([
+    ['SIGINT', /interrupted before the cluster was ready/, []],
+    ['SIGKILL', /^$/, ['cut']],
+  ] as const)(
+    'ends when its start is ended by %s, and leaves what a crash leaves at most',
+    async (signal, says, left) => {
+      const env = { ...process.env, TOWTANK_STATE_DIR: stateRoot };
+      const up = spawn(launcher, ['up', '--name', 'cut'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+      const ended = once(up, 'exit');
+      const told = text(up.stderr);
+      await expect
+        .poll(() => existsSync(join(stateRoot, 'clusters', 'cut', 'cluster.json')), { interval: 2 })
+        .toBe(true);
+      const { innerPid, outerPid } = pids('cut');
+      const processes = [outerPid, ...processesOf(innerPid)];
+      // It cannot become ready meanwhile.
+      for (const pid of processesOf(innerPid)) process.kill(pid, 'SIGSTOP');
+      up.kill(signal);
+      await ended;
+      expect(await told).toMatch(says);
+      if (signal === 'SIGKILL') for (const pid of processesOf(innerPid)) process.kill(pid, 'SIGCONT');
+      await untilGone(processes);
+      expect(() => findCluster('cut', stateRoot)).toThrow('no cluster named');
+      expect(readdirSync(join(stateRoot, 'clusters'))).toEqual(left);
+      rmSync(join(stateRoot, 'clusters', 'cut'), { recursive: true, force: true });
+    },
+  );
 
   it('two clusters run side by side, with the same addresses and different answers', async () => {
     await using one = await createCluster({ nodes: 1, stateRoot });

@@ -49,3 +49,17 @@ describe('a supervisor that has ended already', () => {
     });
   });
 });
+
+it('a start that is interrupted says so, and is not waited for any more', async () => {
+  const options = { log: join(folder, 'no.log') };
+  const running = { exited: new Promise<never>(() => {}) };
+  const controller = new AbortController();
+  const started = waitUntilReady(start, running, { ...options, signal: controller.signal });
+  controller.abort();
+  await expect(started).rejects.toMatchObject({
+    code: 'ERR_CLUSTER_START',
+    message: expect.stringMatching(/^interrupted/),
+  });
+  const late = waitUntilReady(start, running, { ...options, signal: controller.signal });
+  await expect(late).rejects.toThrow('interrupted');
+});
