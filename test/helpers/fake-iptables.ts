@@ -24,11 +24,14 @@ export class FakeIptables implements IptablesRunner {
   readonly restored: string[] = [];
   /** Rules that the kernel is to refuse. */
   refuse: (rule: string) => boolean = () => false;
+  /** True when somebody else has the lock of iptables at this restore, counted from 1. */
+  isLocked: (restore: number) => boolean = () => false;
   readonly #families: Record<Family, Map<TableName, Chains>> = { ipv4: new Map(), ipv6: new Map() };
 
   async restore(family: Family, input: RestoreInput, options: { readonly noflush: boolean }): Promise<void> {
     const text = printRestore(input);
     this.restored.push(text);
+    if (this.isLocked(this.restored.length)) throw failure('Another app is currently holding the xtables lock.', 4);
     if (!options.noflush) throw new Error('a restore without --noflush would remove foreign rules');
     let name: TableName | undefined;
     let draft: Chains = new Map();

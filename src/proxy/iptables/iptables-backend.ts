@@ -1,4 +1,3 @@
-import { KernelCommandError } from '../../errors/kernel-command-error.ts';
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
 import type { ProxyBackend, ProxyState, SyncReport } from '../proxy-backend.ts';
 import { Quarantine } from '../quarantine.ts';
@@ -7,6 +6,7 @@ import type { FixedOptions } from './build-fixed-chains.ts';
 import { checkScript } from './check-script.ts';
 import { writeCleanup } from './cleanup.ts';
 import { readExisting } from './existing-rules.ts';
+import { isRefusal } from './is-refusal.ts';
 import { MANY_RULES, RestoreScript } from './restore-script.ts';
 import { Transaction } from './transaction.ts';
 import { countFixed, writeEdits, writeFixed, writePort, writeShared, writeStale } from './write-rules.ts';
@@ -40,7 +40,7 @@ export class IptablesBackend implements ProxyBackend {
     try {
       return await this.#partial(applied, state, this.#admitted(state, changed));
     } catch (error) {
-      if (!(error instanceof KernelCommandError)) throw error;
+      if (!isRefusal(error)) throw error;
       return { ...(await this.#full(state, changed)), recoveredFrom: { attempt: 'partial', cause: error } };
     }
   }
@@ -55,7 +55,7 @@ export class IptablesBackend implements ProxyBackend {
       await this.#runner.restore(this.family, script, { noflush: true });
       return true;
     } catch (error) {
-      if (error instanceof KernelCommandError) return false;
+      if (isRefusal(error)) return false;
       throw error;
     }
   }
@@ -85,7 +85,7 @@ export class IptablesBackend implements ProxyBackend {
     try {
       return await this.#rewrite(state, keys);
     } catch (error) {
-      if (!(error instanceof KernelCommandError) || keys.length === 0) throw error;
+      if (!isRefusal(error) || keys.length === 0) throw error;
       const report = await this.#isolate(state, suspects ?? new Set(keys));
       return { ...report, recoveredFrom: { attempt: 'full', cause: error } };
     }
@@ -132,7 +132,7 @@ export class IptablesBackend implements ProxyBackend {
     try {
       await this.#restore(script, transaction);
     } catch (error) {
-      if (!(error instanceof KernelCommandError)) throw error;
+      if (!isRefusal(error)) throw error;
       const [key] = keys;
       if (keys.length > 1) {
         const half = keys.length >> 1;

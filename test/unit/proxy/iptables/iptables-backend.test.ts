@@ -272,3 +272,30 @@ describe('rules of a former proxy', () => {
     expect(await backend.isIntact()).toBe(true);
   });
 });
+
+describe('while somebody else holds the lock of iptables', () => {
+  it('no ServicePort is found guilty, and the sync fails', async () => {
+    const { kernel, backend } = start();
+    const state = stateOf([web(1), web(2)]);
+    kernel.isLocked = (restore) => restore % 2 === 1;
+    await expect(backend.sync(state, 'all')).rejects.toMatchObject({ exitCode: 4 });
+    kernel.isLocked = () => false;
+    expect((await backend.sync(state, 'all')).quarantined).toEqual([]);
+    const changed = web(1, ['10.244.0.9']);
+    kernel.isLocked = () => true;
+    await expect(backend.sync(stateOf([changed, web(2)]), keys(changed))).rejects.toMatchObject({ exitCode: 4 });
+    kernel.isLocked = () => false;
+    const report = await backend.sync(stateOf([changed, web(2)]), 'all');
+    expect(report.quarantined).toEqual([]);
+    expect(kernel.ruleset('ipv4').tables.get('nat')).toEqual(
+      buildRuleset(stateOf([changed, web(2)]), OPTIONS).tables.get('nat'),
+    );
+  });
+
+  it('whether rules are there cannot be told', async () => {
+    const { kernel, backend } = start();
+    await backend.sync(stateOf([web(1)]), 'all');
+    kernel.isLocked = () => true;
+    await expect(backend.isIntact()).rejects.toMatchObject({ exitCode: 4 });
+  });
+});
