@@ -68,7 +68,7 @@ export function continueKept(requested: ClusterConfig, kept: KeptCluster | undef
   throw new UserError({
     code: 'ERR_CLUSTER_KEPT',
     message: `cluster ${requested.name} is kept with another configuration (${differing.join(', ')})`,
-    hint: 'go on with it by: towtank up without other options; or start anew with --fresh',
+    hint: `go on with it by: towtank up --name ${requested.name}, without other options; or start anew with --fresh`,
   });
 }
 

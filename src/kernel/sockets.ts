@@ -114,13 +114,13 @@ export function connectTcp(netns: NetworkNamespace, options: ConnectOptions): So
 }
 
 /**
- * Has Node look up who the other end of a connection is, and remember it, while it is inside: the zone of a link-local address is
- * the number of a link of `netns`, and Node throws where its own namespace has none of that number.
+ * Has Node look up both addresses of a connection, and remember them, while it is inside: the zone of a link-local one is the number of
+ * a link of `netns`, and Node throws where its own namespace has none of that number.
  */
-export function rememberPeer(netns: NetworkNamespace, socket: Socket): void {
+export function rememberAddresses(netns: NetworkNamespace, socket: Socket): void {
   // What came while the namespace was given up goes with it.
   if (netns.isDeleted) socket.destroy();
-  else netns.run(() => socket.remoteAddress);
+  else netns.run(() => [socket.remoteAddress, socket.localAddress]);
 }
 
 /** The port at which `host` answers a socket of `netns` for `port`: the same, but where low ports may not be opened. */

@@ -1,7 +1,14 @@
 import { isIPv6 } from 'node:net';
 import { adoptTcpServer, adoptUdpSocket, type DnsNetwork } from '../../dns/server/dns-network.ts';
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
-import { bindUdp, connectTcp, everyAddress, listenTcp, reachablePort, rememberPeer } from '../../kernel/sockets.ts';
+import {
+  bindUdp,
+  connectTcp,
+  everyAddress,
+  listenTcp,
+  reachablePort,
+  rememberAddresses,
+} from '../../kernel/sockets.ts';
 
 /** The network of a pod or node for a DNS server or client in this process. */
 export function namespaceDnsNetwork(netns: NetworkNamespace): DnsNetwork {
@@ -14,7 +21,7 @@ export function namespaceDnsNetwork(netns: NetworkNamespace): DnsNetwork {
       Promise.all(
         hosts(address).map(async (host) => {
           const server = await adoptTcpServer(listenTcp(netns, { host, port }));
-          return server.on('connection', (socket) => rememberPeer(netns, socket));
+          return server.on('connection', (socket) => rememberAddresses(netns, socket));
         }),
       ),
     openUdp: (ipFamily) =>

@@ -7,7 +7,7 @@ import type { NetworkNamespace } from '../../kernel/network-namespace.ts';
 import { onLinkPrefixes } from '../../kernel/on-link-prefixes.ts';
 import { hasCapability } from '../../kernel/sandbox/privileges.ts';
 import { sendUnreachable } from '../../kernel/send-unreachable.ts';
-import { bindUdp, connectTcp, listenTcp, localPort, rememberPeer, udpSocket } from '../../kernel/sockets.ts';
+import { bindUdp, connectTcp, listenTcp, localPort, rememberAddresses, udpSocket } from '../../kernel/sockets.ts';
 import type { Family } from '../../netfilter/runner.ts';
 import type { MarkedRoute, NodeSockets } from '../../proxy/userspace/transport.ts';
 
@@ -23,7 +23,7 @@ export function nodeSockets(netns: NetworkNamespace): NodeSockets {
     // Of 127.0.0.0/8 every address is everybody's already; others are refused before they come here.
     claim: (address) => netns.place?.loopback === undefined && claim(netns, address),
     unclaim: (address) => links.apply(netns, [{ ...localRoute(address), kind: 'deleteRoute' }]),
-    rememberPeer: (socket) => rememberPeer(netns, socket),
+    rememberAddresses: (socket) => rememberAddresses(netns, socket),
     connectTcp: (address, client) =>
       connectTcp(netns, { ...address, ...(client !== undefined && { localAddress: client, transparent: true }) }),
     deliverMarked: (family, route) => deliverMarked(netns, family, route),

@@ -40,8 +40,8 @@ export interface NodeSockets {
   claim(address: string): boolean;
   /** Gives a claimed address up. */
   unclaim(address: string): void;
-  /** Makes sure that `remoteAddress` of an accepted socket can be read. */
-  rememberPeer(socket: Socket): void;
+  /** Makes sure that the addresses of an accepted socket can be read. */
+  rememberAddresses(socket: Socket): void;
   /** Connects, from a client's own address when it is given. */
   connectTcp(address: ListenAddress, client?: string): Socket;
   /** Delivers packets with this mark to this node, whatever their address. Throws where that or transparent sockets cannot be had. */

@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
 import type { NetworkNamespace } from '../../../kernel/network-namespace.ts';
-import { bindUdp, lacksIPv6, listenTcp, rememberPeer } from '../../../kernel/sockets.ts';
+import { bindUdp, lacksIPv6, listenTcp, rememberAddresses } from '../../../kernel/sockets.ts';
 
 /** Where to listen: without a host on every address of both families. */
 export interface ListenAddress {
@@ -18,7 +18,7 @@ export function serveTcp(
   const fd = onBothFamilies(address, (host) => listenTcp(netns, { host, port: address.port, v6Only: false }));
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
-    rememberPeer(netns, socket);
+    rememberAddresses(netns, socket);
     connections.add(socket);
     // A client that resets its connection is its own business.
     socket.on('error', () => {});

@@ -48,7 +48,7 @@ export class TcpListener implements PlainListener {
   }
 
   #accept(client: Socket): void {
-    this.#context.sockets.rememberPeer(client);
+    this.#context.sockets.rememberAddresses(client);
     const mayCome = clientFilter(this.#context.listener.policy);
     if (mayCome?.(client.remoteAddress ?? '') === false) {
       client.resetAndDestroy();

@@ -20,12 +20,16 @@ function freePort(netns: NetworkNamespace): number {
   return localPort(fd);
 }
 
-it('a server of a pod knows a client by its link-local address, and the link by the name that it has in the pod', async () => {
+it('a server of a pod knows link-local addresses, and their link by the name that it has in the pod', async () => {
   await using netns = NetworkNamespace.create('pod-1');
   addLinkLocal(netns);
   const port = freePort(netns);
-  using _server = serveTcp(netns, { port }, (socket) => socket.end(remoteAddress(socket)));
-  expect(await askFromLinkLocal(netns, port, '?')).toMatch(new RegExp(`^\\[${address}%${link}\\]:\\d+$`));
+  using _server = serveTcp(netns, { port }, (socket) =>
+    socket.end(`${remoteAddress(socket)} at ${socket.localAddress}`),
+  );
+  expect(await askFromLinkLocal(netns, port, '?')).toMatch(
+    new RegExp(`^\\[${address}%${link}\\]:\\d+ at ${address}%${link}$`),
+  );
 });
 
 it('a DNS server knows such a client too', async () => {
