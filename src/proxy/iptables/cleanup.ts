@@ -31,8 +31,9 @@ export function writeCleanup(script: RestoreScript, existing: ExistingRules): vo
   const hasKubelet = existing.chains.get('mangle')?.has(KUBELET_CANARY) === true;
   for (const table of ['filter', 'nat', 'mangle'] as const) {
     const owned = hasKubelet ? OWNED[table] : [...OWNED[table], ...SHARED[table]];
-    const jumps = (existing.jumps.get(table) ?? []).filter(
-      (line) => !hasKubelet || !line.includes(`-j ${KUBELET_FIREWALL}`),
+    // Others have chains and jumps of this prefix too: kube-router's KUBE-ROUTER-INPUT for one.
+    const jumps = (existing.jumps.get(table) ?? []).filter((line) =>
+      owned.includes(/^.* -j (\S+)/.exec(line)?.[1] ?? ''),
     );
     script.rules(
       table,

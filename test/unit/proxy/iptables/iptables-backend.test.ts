@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { NodeNetwork } from '../../../../src/proxy/facts/node-network.ts';
 import type { SelectedPort } from '../../../../src/proxy/facts/select-endpoints.ts';
 import { buildRuleset } from '../../../../src/proxy/iptables/build-ruleset.ts';
+import { readExisting } from '../../../../src/proxy/iptables/existing-rules.ts';
 import { IptablesBackend } from '../../../../src/proxy/iptables/iptables-backend.ts';
+import { JUMPS } from '../../../../src/proxy/iptables/jumps.ts';
 import {
   buildNodeFacts,
   buildProxyEndpoint,
@@ -241,6 +243,29 @@ describe('rules of a former proxy', () => {
     expect(chains.filter((name) => name.startsWith('KUBE-') && name !== 'KUBE-KUBELET-CANARY')).toEqual(left);
     await backend.cleanup();
   });
+
+  it('are written and cleaned up beside chains and jumps of others that begin alike', async () => {
+    const { kernel, backend } = start();
+    const foreign = [
+      '-A INPUT -m comment --comment "kube-router netpol" -j KUBE-ROUTER-INPUT',
+      '-A FORWARD -m comment --comment "as -j KUBE-FORWARD" -j KUBE-ROUTER-INPUT',
+    ];
+    const input = ['*filter', ':KUBE-ROUTER-INPUT - [0:0]', ...foreign, '-A KUBE-ROUTER-INPUT -j ACCEPT', 'COMMIT', ''];
+    await kernel.restore('ipv4', input.join('\n'), { noflush: true });
+    await backend.sync(stateOf([web(1)]), 'all');
+    await backend.cleanup();
+    const saved = await kernel.save('ipv4');
+    for (const line of foreign) expect(saved).toContain(line);
+  });
+
+  it.each(['-m set --match-set mine src -j KUBE-ROUTER-INPUT', '-m physdev --physdev-is-in -j KUBE-SERVICES'])(
+    'are put beside a rule of others that cannot be read: %s',
+    (rule) => {
+      const { missingJumps, jumps } = readExisting(`*filter\n:INPUT ACCEPT [0:0]\n-A INPUT ${rule}\nCOMMIT\n`);
+      expect(missingJumps).toHaveLength(JUMPS.length);
+      expect(jumps.get('filter')).toEqual([`INPUT ${rule}`]);
+    },
+  );
 
   it('are intact until somebody removes chains or rules', async () => {
     const { kernel, backend } = start();
