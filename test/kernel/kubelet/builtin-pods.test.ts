@@ -180,6 +180,8 @@ describe('agnhost in kubectl exec', () => {
     expect(await connect(`${ip}:1`)).toEqual({ exitCode: 1, stdout: '', stderr: 'REFUSED\n' });
     expect(await connect(`${ip}:8081`, '--protocol=udp')).toMatchObject({ exitCode: 0 });
     expect(await connect(`${ip}:9`, '--protocol=udp')).toMatchObject({ stderr: 'REFUSED: read: connection refused\n' });
+    for (const protocol of ['tcp', 'udp'])
+      expect(await connect('[fe80::1%nosuch]:9', `--protocol=${protocol}`)).toMatchObject({ exitCode: 1 });
     expect(await connect('nonsense')).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^UNKNOWN: /) });
     expect(await connect('no.such.host.invalid:80')).toMatchObject({
       exitCode: 1,

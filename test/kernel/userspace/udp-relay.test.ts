@@ -100,6 +100,19 @@ describe.each(TRANSPORTS)('UDP by %s', (kind) => {
     expect(lab.errors).toEqual([]);
   });
 
+  it('a client hears by ICMP that there is no way to its endpoint, and the next one serves', async () => {
+    await using lab = new TransportLab(kind, { threads: 1 });
+    const server = await lab.serveUdp(() => Buffer.from('here'));
+    const portal = lab.listen([{ ip: '192.0.2.1', port: 9, address: '192.0.2.1:9' }, server], { protocol: 'udp' });
+    const client = await lab.udp(portal);
+    client.send('?');
+    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ECONNREFUSED');
+    client.on('error', () => {});
+    client.send('?');
+    expect(String((await once(client, 'message'))[0])).toBe('here');
+  });
+
   it('a client hears by ICMP that there is no endpoint', async () => {
     await using lab = new TransportLab(kind, { v6: true });
     const portal = lab.listen([], { protocol: 'udp' });

@@ -21,9 +21,10 @@ export async function askUdp({ netns, schedule }: BuiltinContext, question: UdpQ
   );
   socket.on('error', (error) => answer.reject(error));
   socket.once('message', (data) => answer.resolve(data.toString('utf8')));
-  // A connected socket is told of "port unreachable".
-  socket.connect(reachablePort(netns, { host, port }), host, () => socket.send(payload));
+  socket.once('connect', () => socket.send(payload));
   try {
+    // A connected socket is told of "port unreachable". A callback would be called where there is no way, too.
+    socket.connect(reachablePort(netns, { host, port }), host);
     return await answer.promise;
   } finally {
     timer[Symbol.dispose]();

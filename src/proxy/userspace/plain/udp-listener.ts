@@ -127,12 +127,21 @@ export class UdpListener implements PlainListener {
       counters[COUNTER.datagramsOut]! += 1;
       if (!this.#isClosed) this.#socket.send(message, flow.client.port, flow.client.address);
     });
-    socket.on('error', (error) => this.#failed(key, flow, error));
-    socket.connect(flow.candidate.port, flow.candidate.ip, () => {
+    socket.on('error', (error) => {
+      if (flow.socket === undefined) socket.close();
+      this.#failed(key, flow, error);
+    });
+    socket.once('connect', () => {
+      if (this.#flows.get(key) !== flow) {
+        socket.close();
+        return;
+      }
       flow.socket = socket;
       for (const message of flow.waiting) socket.send(message, (error) => this.#failed(key, flow, error));
       flow.waiting = [];
     });
+    // A callback would be called where there is no way, too.
+    socket.connect(flow.candidate.port, flow.candidate.ip);
   }
 
   // The endpoint's host says that nobody listens there: the client is told the same, and its next datagram starts anew.
