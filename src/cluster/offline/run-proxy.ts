@@ -1,5 +1,7 @@
+import { SystemCallError } from '../../errors/system-call-error.ts';
 import { UserError } from '../../errors/towtank-error.ts';
 import { NetworkNamespace } from '../../kernel/network-namespace.ts';
+import { setOomScoreAdj } from '../../kernel/oom-score.ts';
 import { mayChangeNetwork } from '../../kernel/sandbox/privileges.ts';
 import type { Family } from '../../netfilter/runner.ts';
 import { RuleOwnership } from '../../proxy/rule-ownership.ts';
@@ -32,6 +34,7 @@ export async function runProxy(options: RunProxyOptions): Promise<void> {
   const ownership = new RuleOwnership(runners);
   const found = await ownership.check();
   log({ level: 'info', message: `proxy of node ${settings.nodeName} in ${config.mode} mode` });
+  stayInMemory(config.oomScoreAdj);
   const carrying = { limits, isLocal: false, onError: carriedBadly };
   const transport = config.mode === 'userspace' ? stack.use(await openTransport(carrying)) : undefined;
   const following = stack.use(new AsyncDisposableStack());
@@ -85,6 +88,16 @@ function replyPaths({ nft, ...runners }: HostRunners): readonly ReplyPath[] {
 
 const carriedBadly = (error: unknown): void =>
   log({ level: 'warning', message: 'a thread that carries connections failed', error });
+
+// A container may lack the right; the proxy works without.
+function stayInMemory(oomScoreAdj: number): void {
+  try {
+    setOomScoreAdj(oomScoreAdj);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    log({ level: 'info', message: `oomScoreAdj cannot be ${oomScoreAdj}`, error });
+  }
+}
 
 function requirePrivilege(): void {
   if (mayChangeNetwork()) return;

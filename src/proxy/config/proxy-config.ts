@@ -47,6 +47,8 @@ export interface ProxyConfig {
    */
   readonly minSyncPeriodMs: number | undefined;
   readonly conntrack: ConntrackConfig;
+  /** Of a proxy on a host: how likely the kernel is to end it when memory is short, -1000 (never) to 1000. */
+  readonly oomScoreAdj: number;
   readonly featureGates: Readonly<Record<string, boolean>>;
   /** Not in KubeProxyConfiguration: which rules lead to the sockets of userspace mode. */
   readonly portalRules: PortalRules;
@@ -80,6 +82,7 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
     udpTimeout: undefined,
     udpStreamTimeout: undefined,
   },
+  oomScoreAdj: -999,
   featureGates: {},
   portalRules: 'nftables',
   balancing: 'random',

@@ -29,6 +29,7 @@ interface KubeProxyConfiguration {
   readonly featureGates?: Readonly<Record<string, boolean>>;
   readonly iptables?: ModeSection & { readonly localhostNodePorts?: boolean };
   readonly nftables?: ModeSection;
+  readonly oomScoreAdj?: number;
   readonly udpIdleTimeout?: string;
   readonly conntrack?: { readonly [K in keyof ConntrackConfig]?: string | number | boolean | null };
   readonly clientConnection?: { readonly kubeconfig?: string };
@@ -148,6 +149,7 @@ function toConfig(document: KubeProxyConfiguration, portalRules: PortalRules): R
     syncPeriodMs: milliseconds(section.syncPeriod, defaults.syncPeriodMs),
     minSyncPeriodMs: milliseconds(section.minSyncPeriod, 0) || undefined,
     conntrack: toConntrack(document.conntrack ?? {}),
+    oomScoreAdj: document.oomScoreAdj ?? defaults.oomScoreAdj,
     featureGates: document.featureGates ?? {},
   };
   return {

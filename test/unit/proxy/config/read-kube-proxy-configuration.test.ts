@@ -109,6 +109,7 @@ healthzBindAddress: 127.0.0.1
 detectLocalMode: InterfaceNamePrefix
 detectLocal: {interfaceNamePrefix: veth}
 nodePortAddresses: [primary]
+oomScoreAdj: -500
 nftables: {masqueradeAll: true, masqueradeBit: 20, syncPeriod: 1m30s, minSyncPeriod: 500ms}
 iptables: {localhostNodePorts: false, masqueradeBit: 3}
 conntrack: {maxPerCore: 0, min: 7, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 2h, tcpBeLiberal: true, udpTimeout: 30s}
@@ -122,6 +123,7 @@ featureGates: {ServiceTrafficDistribution: false}
       detectLocalMode: 'InterfaceNamePrefix',
       interfaceNamePrefix: 'veth',
       nodePortAddresses: ['primary'],
+      oomScoreAdj: -500,
       masqueradeAll: true,
       masqueradeBit: 20,
       syncPeriodMs: 90_000,
