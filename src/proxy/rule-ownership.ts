@@ -54,8 +54,8 @@ export class RuleOwnership {
   }
 
   async #releaseTable(family: Family): Promise<void> {
-    const table = `${wordsOf(family).table} ${MARK.table}`;
-    await this.#runners.nft?.run(`add table ${table}\ndelete table ${table}\n`);
+    if (!(await this.#isOurs({ mode: 'nftables', family }))) return;
+    await this.#runners.nft?.run(`delete table ${wordsOf(family).table} ${MARK.table}\n`);
   }
 
   async #releaseChains(family: Family): Promise<void> {
