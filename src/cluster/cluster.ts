@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
 import { UserError } from '../errors/towtank-error.ts';
 import { killSandbox } from '../kernel/sandbox.ts';
@@ -257,9 +258,14 @@ export async function createCluster(options: CreateClusterOptions = {}): Promise
 export function findCluster(name: string, root = stateDir()): Cluster {
   const record = findRunning(name, root);
   if (record) return new Cluster({ record, paths: clusterPaths(name, root) });
+  const start = `towtank up${name === 'towtank' ? '' : ` --name ${name}`}`;
+  const { log } = clusterPaths(name, root);
   throw new UserError({
     code: 'ERR_CLUSTER_NOT_FOUND',
     message: `no cluster named ${name} is running`,
-    hint: `${isKept(name, root) ? 'its objects are kept; go on' : 'start it'} with: towtank up${name === 'towtank' ? '' : ` --name ${name}`}`,
+    hint: [
+      ...(existsSync(log) ? [`it ended without being told to, and said at last: ${log}`] : []),
+      `${isKept(name, root) ? 'its objects are kept; go on' : 'start it'} with: ${start}`,
+    ].join('; '),
   });
 }

@@ -109,22 +109,30 @@ export function writeWhole(path: string, text: string, mode = 0o600): void {
 
 /** Removes what is left of a cluster that ended; with `keep`, all but its store. */
 export function removeCluster(paths: Pick<ClusterPaths, 'folder' | 'store'>, keep: boolean): void {
-  if (!keep || !existsSync(paths.store)) {
-    rmSync(paths.folder, { recursive: true, force: true });
+  if (keep && existsSync(paths.store)) removeAllBut(paths, [paths.store]);
+  else removeAllBut(paths, []);
+}
+
+function removeAllBut({ folder }: Pick<ClusterPaths, 'folder'>, kept: readonly string[]): void {
+  if (kept.length === 0) {
+    rmSync(folder, { recursive: true, force: true });
     return;
   }
-  for (const name of readdirSync(paths.folder)) {
-    const path = join(paths.folder, name);
-    if (path !== paths.store) rmSync(path, { recursive: true, force: true });
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (!kept.includes(path)) rmSync(path, { recursive: true, force: true });
   }
 }
 
-/** The record of a cluster that runs, or undefined; the leftovers of one that was killed are removed, but for its store. */
+/**
+ * The record of a cluster that runs, or undefined. Of one that ended without being told to, its store and the log that says why stay; of
+ * one without a store nothing does.
+ */
 export function findRunning(name: string, root = stateDir()): ClusterRecord | undefined {
   const paths = clusterPaths(name, root);
   const record = readRecord(paths.record);
   if (record && processStartTime(record.innerPid) === record.innerStartTime) return record;
-  if (record) removeCluster(paths, true);
+  if (record) removeAllBut(paths, existsSync(paths.store) ? [paths.store, paths.log] : []);
   return undefined;
 }
 
