@@ -75,6 +75,8 @@ export class DnsListener implements AsyncDisposable {
     const ipv6 = socket.address().family === 'IPv6';
     const transport = { tcp: false, ipv6 };
     socket.on('message', (query: Buffer, peer: RemoteInfo) => {
+      // Whoever writes raw packets may say so, but nobody is there to be answered.
+      if (peer.port === 0) return;
       ring.reserve();
       const length = server.answerFast(query, ring, transport);
       if (length > 0) socket.send(ring.take(length), peer.port, peer.address);

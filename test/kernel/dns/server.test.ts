@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { defaultCorefile } from '../../../src/dns/default-corefile.ts';
 import { DnsServer } from '../../../src/dns/server/dns-server.ts';
 import { ClusterZone } from '../../../src/dns/zone/cluster-zone.ts';
+import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { SharedInformers } from '../../../src/kube/informers.ts';
 import { resources } from '../../../src/kube/resources.ts';
 import { buildNamespace, buildService } from '../../helpers/build-objects.ts';
@@ -14,6 +15,7 @@ import { judgeReply } from '../../helpers/dns-judge.ts';
 import { startTestServer } from '../../helpers/dns-test-server.ts';
 import { FakeKubeClient } from '../../helpers/fake-kube-client.ts';
 import { metricOf } from '../../helpers/metric-of.ts';
+import { sendFromPortZero } from '../../helpers/send-from-port-zero.ts';
 import { SteppedClock } from '../../helpers/stepped-clock.ts';
 
 const shop = buildNamespace({ name: 'shop' });
@@ -61,6 +63,14 @@ describe('HTTP pages', () => {
     await server.kill();
     await expect(get(8080, '/health')).rejects.toThrow('ECONNREFUSED');
   });
+});
+
+it('a query from port 0, which cannot be answered, harms nobody', async () => {
+  await using own = await startTestServer('. {\n kubernetes cluster.local\n}\n', [shop, web]);
+  const unusual = buildQuery('web.shop.svc.cluster.local.', 'ANY');
+  for (const query of [WEB, unusual])
+    sendFromPortZero(NetworkNamespace.current(), { host: '127.0.0.1', port: own.port }, query);
+  expect(await answersOf(WEB, own.port)).toEqual(['10.96.0.7']);
 });
 
 describe('lameduck', () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { COUNTER } from '../../../src/proxy/userspace/counters.ts';
 import { leaveNothing } from '../../helpers/leak-check.ts';
+import { sendFromPortZero } from '../../helpers/send-from-port-zero.ts';
 import { TRANSPORTS, TransportLab } from '../../helpers/transport-lab.ts';
 
 const PATIENCE = { timeout: 50_000 };
@@ -111,6 +112,22 @@ describe.each(TRANSPORTS)('UDP by %s', (kind) => {
     client.on('error', () => {});
     client.send('?');
     expect(String((await once(client, 'message'))[0])).toBe('here');
+  });
+
+  it('what comes from port 0 reaches its endpoint, and its answer nobody', async () => {
+    await using lab = new TransportLab(kind, { threads: 1 });
+    const heard: string[] = [];
+    const server = await lab.serveUdp((message) => {
+      heard.push(String(message));
+      return message;
+    });
+    const portal = lab.listen([server], { protocol: 'udp' });
+    sendFromPortZero(lab.netns, portal, 'nowhere');
+    const client = await lab.udp(portal);
+    client.send('here');
+    expect(String((await once(client, 'message'))[0])).toBe('here');
+    expect(heard).toEqual(['nowhere', 'here']);
+    await expect.poll(() => lab.transport.counters('node-1')[0]?.counters[COUNTER.datagramsOut], PATIENCE).toBe(2);
   });
 
   it('a client hears by ICMP that there is no endpoint', async () => {

@@ -59,7 +59,10 @@ export function serveUdp(
   // ICMP errors of earlier answers show up here; the server goes on.
   socket.on('error', () => {});
   socket.on('message', (data, from) => {
-    const reply = (answer: Buffer | string): void => socket.send(answer, from.port, from.address);
+    const reply = (answer: Buffer | string): void => {
+      // Nobody is there, though raw packets may say that they come from there.
+      if (from.port !== 0) socket.send(answer, from.port, from.address);
+    };
     onDatagram({ data, from: { ...from, address: plainAddress(from.address) }, reply });
   });
   socket.bind({ fd });

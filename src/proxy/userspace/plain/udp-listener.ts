@@ -125,7 +125,8 @@ export class UdpListener implements PlainListener {
       flow.bytesOut += message.length;
       counters[COUNTER.bytesOut]! += message.length;
       counters[COUNTER.datagramsOut]! += 1;
-      if (!this.#isClosed) this.#socket.send(message, flow.client.port, flow.client.address);
+      // Raw packets may say that they come from port 0, where nobody is.
+      if (!this.#isClosed && flow.client.port !== 0) this.#socket.send(message, flow.client.port, flow.client.address);
     });
     socket.on('error', (error) => {
       if (flow.socket === undefined) socket.close();
