@@ -264,7 +264,7 @@ export function findCluster(name: string, root = stateDir()): Cluster {
     code: 'ERR_CLUSTER_NOT_FOUND',
     message: `no cluster named ${name} is running`,
     hint: [
-      ...(existsSync(log) ? [`it ended without being told to, and said at last: ${log}`] : []),
+      ...(existsSync(log) ? [`it ended without being told to, its log is ${log}`] : []),
       `${isKept(name, root) ? 'its objects are kept; go on' : 'start it'} with: ${start}`,
     ].join('; '),
   });

@@ -23,7 +23,7 @@ it('of a cluster that ended without being told to the store stays, and the log t
   expect(findRunning('lost', root)).toBeUndefined();
   expect(readdirSync(paths.folder).sort()).toEqual(['store', 'supervisor.log']);
   expect(() => findCluster('lost', root)).toThrow(
-    expect.objectContaining({ hint: expect.stringContaining(`said at last: ${paths.log}`) }),
+    expect.objectContaining({ hint: expect.stringContaining(`its log is ${paths.log}`) }),
   );
 });
 
