@@ -1,6 +1,6 @@
 import { type EntryLayout, EXTENSION_HEADER_BYTES, EXTENSION_NAME_AT, EXTENSION_REVISION_AT } from './entry-layout.ts';
+import type { KeptEntries } from './piece.ts';
 import type { FreshRules } from './rule-writer.ts';
-import type { KeptEntries } from './table-edit.ts';
 
 export interface RuleQuestion {
   readonly kept: readonly KeptEntries[];

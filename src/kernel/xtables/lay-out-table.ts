@@ -1,7 +1,8 @@
 import { HOOK_CHAINS } from './entry-layout.ts';
+import { isKept, type KeptEntries, type Piece } from './piece.ts';
 import type { FreshRules } from './rule-writer.ts';
 import type { TableContent, TableInfo } from './table-content.ts';
-import { isKept, type KeptEntries, type Piece, type TableEdit } from './table-edit.ts';
+import type { TableEdit } from './table-edit.ts';
 
 /** A piece and where it will stand, in bytes from the first entry. */
 export interface Placed<P extends Piece> {

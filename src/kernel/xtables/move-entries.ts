@@ -1,7 +1,7 @@
 import { EXTENSION_HEADER_BYTES, STANDARD_TARGET_BYTES } from './entry-layout.ts';
 import { newDestination, type Placed, type TableLayout } from './lay-out-table.ts';
+import type { KeptEntries } from './piece.ts';
 import type { TableContent } from './table-content.ts';
-import type { KeptEntries } from './table-edit.ts';
 
 /**
  * Makes the entries of a laid-out table in the memory that holds those of the old one and has room for either. False when a

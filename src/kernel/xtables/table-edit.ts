@@ -1,21 +1,9 @@
 import type { Rule } from '../../netfilter/iptables/rule.ts';
 import { type EntryLayout, HOOK_CHAINS, LONGEST_CHAIN_NAME } from './entry-layout.ts';
 import { findRule } from './find-rule.ts';
+import { isKept, type KeptEntries, type Piece } from './piece.ts';
 import { type FreshRules, RuleWriter } from './rule-writer.ts';
 import type { TableChain, TableContent } from './table-content.ts';
-
-/** Entries of the table as it was, that go on as they are but for where their jumps lead. */
-export interface KeptEntries {
-  readonly from: number;
-  to: number;
-  readonly firstEntry: number;
-  count: number;
-}
-
-export type Piece = KeptEntries | FreshRules;
-
-/** Whether a piece is of the table as it was. */
-export const isKept = (piece: Piece): piece is KeptEntries => 'from' in piece;
 
 /** A chain as it is to be: what begins it, its rules, and what ends it. */
 export interface EditedChain {
