@@ -15,6 +15,7 @@ import { startProxy } from '../src/proxy/proxy-server.ts';
 import { feedServiceFacts } from '../src/proxy/service-facts-feed.ts';
 import { buildServicePort } from '../test/helpers/build-proxy-facts.ts';
 import type { FakeKubeClient } from '../test/helpers/fake-kube-client.ts';
+import { deepFreeze } from '../test/helpers/json.ts';
 import { KUBE_PROXY, startKubeProxy } from '../test/helpers/kube-proxy-peer.ts';
 import { systemClock } from '../test/helpers/system-clock.ts';
 import { connectionLab, connectionRows } from './proxy/connection-rows.ts';
@@ -109,7 +110,7 @@ async function measureOurs(size: Size): Promise<Ours> {
   for (let round = 0; round < BURSTS / ROUNDS; round++) {
     const slices = Array.from({ length: 50 }, (_, service) => {
       const fresh = [`10.252.${round}.${service}`, `10.253.${round}.${service}`];
-      return sliceAt(service, [...ipsOf(size, service).slice(0, -2), ...fresh]);
+      return deepFreeze(sliceAt(service, [...ipsOf(size, service).slice(0, -2), ...fresh]));
     });
     burstMs.push(await timed(written, () => client.put(resources.endpointSlices, ...slices)));
   }

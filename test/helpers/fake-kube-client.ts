@@ -27,7 +27,7 @@ import {
   type Watcher,
   withoutStatus,
 } from './fake-kube-semantics.ts';
-import { deepFreeze, isDeepEqual, jsonPatch, mergePatch, type Plain, strategicPatch } from './json.ts';
+import { frozenCopy, isDeepEqual, jsonPatch, mergePatch, type Plain, strategicPatch } from './json.ts';
 import { SteppedClock } from './stepped-clock.ts';
 
 type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete';
@@ -305,7 +305,7 @@ export class FakeKubeClient implements KubeClient {
     const revision = ++this.#revision;
     const key = keyOf(object);
     const metadata = { ...object.metadata, resourceVersion: String(revision) };
-    const current = deepFreeze(structuredClone({ ...typeMeta(type), ...object, metadata }));
+    const current = frozenCopy({ ...typeMeta(type), ...object, metadata });
     const previous = this.#of(type).get(key);
     this.#of(type).set(key, current);
     this.#publish({ type, revision, previous, current });

@@ -20,6 +20,15 @@ export function deepFreeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
+/** A copy that is frozen all the way down; what is frozen already is not copied. */
+export function frozenCopy<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy)) as T;
+  const copy: Plain = {};
+  for (const [key, inner] of Object.entries(value)) copy[key] = frozenCopy(inner);
+  return Object.freeze(copy) as T;
+}
+
 /** RFC 7386. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
