@@ -34,6 +34,14 @@ export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
 export const IPPROTO_SCTP = 132;
+/** Protocols of IP by the names that iptables and nft print. */
+export const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = {
+  icmp: 1,
+  tcp: IPPROTO_TCP,
+  udp: IPPROTO_UDP,
+  'ipv6-icmp': 58,
+  sctp: IPPROTO_SCTP,
+};
 export const IP_FREEBIND = 15;
 export const IP_TRANSPARENT = 19;
 export const IPV6_V6ONLY = 26;

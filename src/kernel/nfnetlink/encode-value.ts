@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { TowtankError } from '../../errors/towtank-error.ts';
 import type { DataType } from '../../netfilter/nftables/table.ts';
-import { ipBytes } from '../ffi/ip-bytes.ts';
+import { PROTOCOL_NUMBERS } from '../ffi/constants.ts';
+import { ipBytes, writeIPv4 } from '../ffi/ip-bytes.ts';
 
 /** Number of a data type in the kernel's set declarations, and how many bytes a value takes, padded to registers. */
 export interface ValueFormat {
@@ -40,7 +41,6 @@ export function typeIdOf(types: readonly DataType[]): number {
 export const padded = (bytes: number): number => (bytes + 3) & ~3;
 
 const fieldSeparator = ' . ';
-const protocols: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132, icmp: 1, 'ipv6-icmp': 58 };
 
 /** The bytes of fields joined by ` . `. Throws ERR_PARSE_RULES when a field is not of its type. */
 export function encodeFields(text: string, types: readonly DataType[]): Buffer {
@@ -78,17 +78,16 @@ export interface Place {
   readonly at: number;
 }
 
-function writeValue(text: string, type: DataType, place: Place): void {
-  const { out, at } = place;
+function writeValue(text: string, type: DataType, { out, at }: Place): void {
   switch (type) {
     case 'ipv4_addr':
-      writeIPv4(text, place);
+      if (!writeIPv4(out, at, { text, start: 0, end: text.length })) throw invalid(type, text);
       break;
     case 'ipv6_addr':
       out.set(addressOf(text, 16), at);
       break;
     case 'inet_proto':
-      out[at] = protocols[text] ?? numberOf(text, 255, type);
+      out[at] = PROTOCOL_NUMBERS[text] ?? numberOf(text, 255, type);
       break;
     case 'inet_service':
       out.writeUInt16BE(numberOf(text, 0xffff, type), at);
@@ -111,24 +110,6 @@ export function littleEndian(value: number): Buffer {
   const out = Buffer.alloc(4);
   out.writeUInt32LE(value >>> 0);
   return out;
-}
-
-// A hundred thousand addresses go through here at a full sync: read without making parts of them.
-function writeIPv4(text: string, { out, at }: Place): void {
-  let octet = -1;
-  let index = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 46 && octet >= 0 && index < 3) {
-      out[at + index++] = octet;
-      octet = -1;
-    } else if (code >= 48 && code <= 57 && octet !== 0) {
-      octet = (octet < 0 ? 0 : octet * 10) + code - 48;
-      if (octet > 255) throw invalid('ipv4_addr', text);
-    } else throw invalid('ipv4_addr', text);
-  }
-  if (index !== 3 || octet < 0) throw invalid('ipv4_addr', text);
-  out[at + 3] = octet;
 }
 
 function addressOf(text: string, bytes: 16): Buffer {

@@ -89,7 +89,11 @@ function encodePorts(into: Buffer, at: number, { protocol, source, destination }
   const from = source === undefined ? ANY_PORT : parsePorts(source);
   const to = destination === undefined ? ANY_PORT : parsePorts(destination);
   if (from === undefined || to === undefined) return undefined;
-  if (protocol === 'sctp') return encodeSctp(into, at, { from: source && from, to: destination && to });
+  if (protocol === 'sctp')
+    return encodeSctp(into, at, {
+      from: source === undefined ? undefined : from,
+      to: destination === undefined ? undefined : to,
+    });
   const template = protocol === 'tcp' ? TCP : UDP;
   const data = begin(into, at, template);
   into.writeUInt16LE(from[0], data);
@@ -105,12 +109,12 @@ type Ports = readonly [first: number, last: number];
 function encodeSctp(
   into: Buffer,
   at: number,
-  { from, to }: { readonly from: Ports | '' | undefined; readonly to: Ports | '' | undefined },
+  { from, to }: { readonly from: Ports | undefined; readonly to: Ports | undefined },
 ): number | undefined {
   const data = begin(into, at, SCTP);
   const flags = data + 284;
   for (const [side, ports] of [to, from].entries()) {
-    if (ports === undefined || ports === '') continue;
+    if (ports === undefined) continue;
     into.writeUInt16LE(ports[0], data + side * 4);
     into.writeUInt16LE(ports[1], data + side * 4 + 2);
     into[flags]! |= side === 0 ? 2 : 1;

@@ -1,5 +1,5 @@
 import type { Match, Rule } from '../../netfilter/iptables/rule.ts';
-import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../ffi/constants.ts';
+import { PROTOCOL_NUMBERS } from '../ffi/constants.ts';
 import { prefixLength, writeAddress } from './encode-address.ts';
 import { encodeMatch } from './encode-match.ts';
 import { type ExtensionTarget, encodeStandardTarget, encodeTarget } from './encode-target.ts';
@@ -35,14 +35,6 @@ const LARGEST_RULE_BYTES = 4096;
 const MOST_MATCHES = 8;
 
 const ERROR = extensionTemplate('ERROR', 0, 30);
-
-const PROTOCOLS: Readonly<Record<string, number>> = {
-  icmp: 1,
-  tcp: IPPROTO_TCP,
-  udp: IPPROTO_UDP,
-  'ipv6-icmp': 58,
-  sctp: IPPROTO_SCTP,
-};
 
 const INVERSIONS = { 'in-interface': 1, 'out-interface': 2, source: 8, destination: 16, protocol: 64 } as const;
 const LONGEST_INTERFACE = 15;
@@ -133,7 +125,7 @@ export class RuleWriter {
     const { layout, start } = { layout: this.#layout, start: this.#at };
     switch (match.kind) {
       case 'protocol': {
-        const number = PROTOCOLS[match.protocol];
+        const number = PROTOCOL_NUMBERS[match.protocol];
         if (number === undefined) return false;
         this.#slab.writeUInt16LE(number, start + layout.protocolAt);
         this.#slab[start + layout.flagsAt]! |= layout.protocolFlag;
@@ -157,7 +149,7 @@ export class RuleWriter {
     const mask = at + addressBytes * 2;
     const slash = prefix.indexOf('/');
     const addressEnd = slash === -1 ? prefix.length : slash;
-    if (!writeAddress(slab, at, { family, text: prefix, end: addressEnd })) return false;
+    if (!writeAddress(slab, at, { family, text: prefix, start: 0, end: addressEnd })) return false;
     const length = slash === -1 ? addressBytes * 8 : prefixLength(prefix, slash + 1);
     if (!(length <= addressBytes * 8)) return false;
     for (let index = 0, bits = length; index < addressBytes; index++, bits -= 8) {

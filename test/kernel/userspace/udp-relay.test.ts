@@ -1,3 +1,4 @@
+import type { Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { COUNTER } from '../../../src/proxy/userspace/counters.ts';
@@ -91,13 +92,7 @@ describe.each(TRANSPORTS)('UDP by %s', (kind) => {
     await using lab = new TransportLab(kind, { threads: 1 });
     const server = await lab.serveUdp(() => Buffer.from('here'));
     const portal = lab.listen([lab.nobody(), server], { protocol: 'udp' });
-    const client = await lab.udp(portal);
-    client.send('?');
-    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
-    expect(error.code).toBe('ECONNREFUSED');
-    client.on('error', () => {});
-    client.send('?');
-    expect(String((await once(client, 'message'))[0])).toBe('here');
+    await expectRefusalThenAnswer(await lab.udp(portal));
     expect(lab.errors).toEqual([]);
   });
 
@@ -105,13 +100,7 @@ describe.each(TRANSPORTS)('UDP by %s', (kind) => {
     await using lab = new TransportLab(kind, { threads: 1 });
     const server = await lab.serveUdp(() => Buffer.from('here'));
     const portal = lab.listen([{ ip: '192.0.2.1', port: 9, address: '192.0.2.1:9' }, server], { protocol: 'udp' });
-    const client = await lab.udp(portal);
-    client.send('?');
-    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
-    expect(error.code).toBe('ECONNREFUSED');
-    client.on('error', () => {});
-    client.send('?');
-    expect(String((await once(client, 'message'))[0])).toBe('here');
+    await expectRefusalThenAnswer(await lab.udp(portal));
   });
 
   it('what comes from port 0 reaches its endpoint, and its answer nobody', async () => {
@@ -184,3 +173,13 @@ describe.each(TRANSPORTS)('UDP by %s', (kind) => {
     ]);
   });
 });
+
+// A connected socket hears of a refusal.
+async function expectRefusalThenAnswer(client: UdpSocket): Promise<void> {
+  client.send('?');
+  const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('ECONNREFUSED');
+  client.on('error', () => {});
+  client.send('?');
+  expect(String((await once(client, 'message'))[0])).toBe('here');
+}

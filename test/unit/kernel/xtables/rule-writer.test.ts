@@ -112,6 +112,7 @@ describe('a rule in the form of the kernel', () => {
     '-m limit --limit 3/min -j ACCEPT',
     '-j DNAT --to-destination 10.0.0.1:80',
     '-p tcp -j DNAT --to-destination 10.0.0.1:0',
+    '-p tcp -j DNAT --to-destination 010.0.0.1:80',
     '-p tcp -j DNAT --to-destination 10.0.0.1-10.0.0.9:80',
     '-p tcp -j DNAT --to-destination 10.0.0.1:80 --random',
     '-p udp -j REJECT --reject-with tcp-reset',
