@@ -26,6 +26,12 @@ export interface IptablesRunner {
     family: Family,
     args: readonly string[],
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+  /**
+   * A short text that stays the same until somebody changes rules of the family, or of the namespace; undefined when the kernel
+   * does not tell. On iptables-legacy it is what the kernel says of the tables, so that it misses a rule that is replaced by one of
+   * the same size. Present where the kernel can be asked without a program.
+   */
+  generation?(family: Family): Promise<string | undefined>;
 }
 
 /** An address that a set of session affinity holds. */
@@ -48,6 +54,8 @@ export interface NftRunner {
   apply?(transaction: Transaction, options?: { readonly check?: boolean }): Promise<void>;
   /** What a dynamic set with timeout holds; nothing when there is no such set. Present with `apply`. */
   listRemembered?(family: TableFamily, table: string, set: string): Promise<readonly RememberedClient[]>;
+  /** A short text that another takes the place of when anybody changes rules of the namespace. Present with `apply`. */
+  generation?(): Promise<string | undefined>;
   /**
    * A short text that changes when somebody deletes, empties or replaces the table or one of these chains; undefined when
    * there is no such table. Present with `apply`.

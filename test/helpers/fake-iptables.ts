@@ -26,6 +26,10 @@ export class FakeIptables implements IptablesRunner {
   refuse: (rule: string) => boolean = () => false;
   /** True when somebody else has the lock of iptables at this restore, counted from 1. */
   isLocked: (restore: number) => boolean = () => false;
+  /** What the kernel says of its rules; a test tells it that somebody changed some. */
+  generation: NonNullable<IptablesRunner['generation']> = async () => undefined;
+  /** What `iptables --version` names. */
+  kernelInterface: 'nf_tables' | 'legacy' = 'nf_tables';
   readonly #families: Record<Family, Map<TableName, Chains>> = { ipv4: new Map(), ipv6: new Map() };
 
   async restore(family: Family, input: RestoreInput, options: { readonly noflush: boolean }): Promise<void> {
@@ -54,7 +58,8 @@ export class FakeIptables implements IptablesRunner {
 
   async run(family: Family, args: readonly string[]) {
     const [, table = 'filter', , chain = ''] = args;
-    if (args[0] === '--version') return { exitCode: 0, stdout: 'iptables v1.8.9 (nf_tables)', stderr: '' };
+    if (args[0] === '--version')
+      return { exitCode: 0, stdout: `iptables v1.8.9 (${this.kernelInterface})`, stderr: '' };
     const rules = this.#families[family].get(table as TableName)?.get(chain);
     if (rules === undefined) throw failure(`No chain/target/match by that name: ${table} ${chain}`, 1);
     return {

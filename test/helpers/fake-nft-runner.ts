@@ -14,6 +14,8 @@ export class FakeNftRunner implements Required<NftRunner> {
   readonly remembered = new Map<string, readonly RememberedClient[]>();
   /** Operations for which this says true make their transaction fail. */
   refuses: (operation: Operation) => boolean = () => false;
+  /** What `generation` answers. */
+  told: string | undefined;
   #handles = 0;
   readonly #handleOf = new Map<string, number>();
 
@@ -29,6 +31,10 @@ export class FakeNftRunner implements Required<NftRunner> {
     if (transaction.operations.some(({ kind }) => kind === 'delete-table')) this.#handleOf.set(name, ++this.#handles);
     if (after === undefined) this.tables.delete(name);
     else this.tables.set(name, after);
+  }
+
+  async generation(): Promise<string | undefined> {
+    return this.told;
   }
 
   async fingerprint(family: TableFamily, table: string, chains: readonly string[]): Promise<string | undefined> {

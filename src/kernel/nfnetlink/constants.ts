@@ -24,6 +24,9 @@ export const NFT_MSG_DELSET = message(11);
 export const NFT_MSG_NEWSETELEM = message(12);
 export const NFT_MSG_GETSETELEM = message(13);
 export const NFT_MSG_DELSETELEM = message(14);
+export const NFT_MSG_GETGEN = message(16);
+
+export const NFTA_GEN_ID = 1;
 
 export const NFTA_LIST_ELEM = 1;
 

@@ -23,6 +23,13 @@ export class LentSocket {
     return use(this.#socket);
   }
 
+  /** The same for a question that changes nothing: a socket opened for it is closed at once, which then waits for nothing. */
+  glance<T>(use: (socket: NftablesSocket) => T): T {
+    if (this.#socket !== undefined) return use(this.#socket);
+    using socket = new NftablesSocket(this.#netns);
+    return use(socket);
+  }
+
   #close(): void {
     this.#socket?.[Symbol.dispose]();
     this.#socket = undefined;

@@ -8,9 +8,10 @@ import { LentSocket } from './lent-socket.ts';
 import { listRemembered } from './list-remembered.ts';
 import { isAcknowledgement, type NftablesSocket, type Refusal, refusalOf } from './nftables-socket.ts';
 import { readFingerprint } from './read-fingerprint.ts';
+import { readGeneration } from './read-generation.ts';
 
 /** What a runner can do that speaks netlink itself. */
-export type NetlinkTransactions = Required<Pick<NftRunner, 'apply' | 'fingerprint' | 'listRemembered'>>;
+export type NetlinkTransactions = Required<Pick<NftRunner, 'apply' | 'fingerprint' | 'generation' | 'listRemembered'>>;
 
 /**
  * Makes the part of a runner that speaks nf_tables netlink in one namespace. A transaction larger than the socket's send
@@ -22,6 +23,7 @@ export function createNetlinkTransactions(netns: NetworkNamespace): NetlinkTrans
   return {
     apply: (transaction, { check = false } = {}) => ask((socket) => applyTo(socket, transaction, check)),
     fingerprint: (family, table, chains) => ask((socket) => readFingerprint(socket, { family, table, chains })),
+    generation: async () => lent.glance(readGeneration),
     listRemembered: (family, table, set) => ask((socket) => listRemembered(socket, { family, table, set })),
   };
 }

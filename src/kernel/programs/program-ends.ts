@@ -1,8 +1,7 @@
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { PassThrough, Readable, Writable } from 'node:stream';
-import { O_CLOEXEC } from '../ffi/constants.ts';
-import { systemCall } from '../ffi/system-calls.ts';
+import { openPipe } from './open-pipe.ts';
 import { openPseudoTerminal } from './pseudo-terminal.ts';
 
 /** Both sides of a program's standard streams. */
@@ -59,10 +58,4 @@ export function openTerminalEnds(): ProgramEnds {
     closeOfChild: closeSlave,
     destroy: () => void master.destroy(),
   };
-}
-
-function openPipe(): { readonly read: number; readonly write: number } {
-  const descriptors = Buffer.alloc(8);
-  systemCall('pipe2', [descriptors, O_CLOEXEC], { subject: 'pipe' });
-  return { read: descriptors.readInt32LE(0), write: descriptors.readInt32LE(4) };
 }

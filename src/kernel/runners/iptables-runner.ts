@@ -2,7 +2,10 @@ import { printRestore } from '../../netfilter/iptables/restore-input.ts';
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
 import { isLibcAvailable } from '../ffi/libc.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
+import { LentSocket } from '../nfnetlink/lent-socket.ts';
+import { readGeneration } from '../nfnetlink/read-generation.ts';
 import type { KernelThread } from '../thread/kernel-thread-handle.ts';
+import { describeTables } from '../xtables/describe-tables.ts';
 import { TableRestorer } from '../xtables/table-restorer.ts';
 import { type IptablesBackend, iptablesProgram, isLegacy } from './iptables-programs.ts';
 import { commandError, type KernelCommand, runKernelCommand, succeed } from './kernel-command.ts';
@@ -28,19 +31,27 @@ export function createIptablesRunner(netns: NetworkNamespace, options: IptablesR
   const isOwn = netns !== NetworkNamespace.current();
   const env = isOwn ? { XTABLES_LOCKFILE: lockFileOf(netns) } : {};
   const lockFile = isOwn ? lockFileOf(netns) : (process.env['XTABLES_LOCKFILE'] ?? SHARED_LOCK_FILE);
+  const rules = new LentSocket(netns);
+  const backend = options.backend;
+  let legacy: boolean | undefined;
+  const usesLegacy = (): boolean => (legacy ??= isLegacy(backend));
   let restorer: TableRestorer | 'none' | undefined;
   const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
-    return { netns, env, thread: options.thread, command: [iptablesProgram(options.backend, family, tool), ...args] };
+    return { netns, env, thread: options.thread, command: [iptablesProgram(backend, family, tool), ...args] };
   };
   return {
     async restore(family, input, { noflush, counters = false }) {
-      restorer ??= isLibcAvailable() && isLegacy(options.backend) ? new TableRestorer(netns, lockFile) : 'none';
+      restorer ??= isLibcAvailable() && usesLegacy() ? new TableRestorer(netns, lockFile) : 'none';
       const isUsual = noflush && !counters;
       const rest = isUsual && restorer !== 'none' ? await restorer.restore(family, input) : input;
       if (rest.length === 0) return;
       const args = ['-w', lockWait, ...(noflush ? ['--noflush'] : []), ...(counters ? ['--counters'] : [])];
       await succeed({ ...command(family, '-restore', args), input: printRestore(rest) });
     },
+    ...(isLibcAvailable() && {
+      generation: async (family: Family) =>
+        usesLegacy() ? await describeTables(netns, family) : rules.glance(readGeneration),
+    }),
     async save(family, table) {
       return await succeed(command(family, '-save', table === undefined ? [] : ['-t', table]));
     },

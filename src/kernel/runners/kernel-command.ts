@@ -1,7 +1,9 @@
 import { KernelCommandError } from '../../errors/kernel-command-error.ts';
+import { isLibcAvailable } from '../ffi/libc.ts';
 import type { NetworkNamespace } from '../network-namespace.ts';
-import { administratorSearchPath } from '../programs/find-executable.ts';
+import { administratorSearchPath, findExecutable } from '../programs/find-executable.ts';
 import { type ProgramResult, runProgram } from '../programs/run-program.ts';
+import { runBeside } from '../programs/run-to-end.ts';
 import { KernelThread } from '../thread/kernel-thread-handle.ts';
 
 export interface KernelCommand {
@@ -23,6 +25,13 @@ export async function runKernelCommand({ netns, command, input, env, thread }: K
     const task = { kind: 'run', netnsName, netnsPath, command, env: environment, input: input ?? '' } as const;
     const result = await thread.do(task);
     if (result !== undefined) return result;
+  }
+  if (thread === undefined && netns.place === undefined && isLibcAvailable()) {
+    const [name = '', ...args] = command;
+    const path = findExecutable(name, environment.PATH, '/');
+    const spec = { command: [path, ...args], env: environment, input: input ?? '' };
+    // It has started in the namespace when this returns; the wait is outside.
+    return await netns.run(() => ({ result: runBeside(spec) })).result;
   }
   return await runProgram({ command, netns, env: environment }, input);
 }

@@ -5,9 +5,9 @@ import { parentPort } from 'node:worker_threads';
 import { LinkIndexes } from '../netlink/link-indexes.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
 import type { ProgramResult } from '../programs/run-program.ts';
+import { runToEnd } from '../programs/run-to-end.ts';
 import { wirePod } from '../topology/wire-pod.ts';
 import type { AttachTask, KernelTask, KernelThreadMessage, MadeNamespace, RunTask, TaskAnswer } from './messages.ts';
-import { runToEnd } from './run-to-end.ts';
 
 // Indexes that the main thread does not choose for links of the same nodes.
 const FIRST_INDEX = 1_000_000;

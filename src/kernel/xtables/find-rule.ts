@@ -10,11 +10,15 @@ export interface RuleQuestion {
   readonly layout: EntryLayout;
 }
 
+/** Where a rule is: in which piece, at which byte of the table, and which of the piece's entries it is. */
+export interface FoundRule {
+  readonly piece: KeptEntries;
+  readonly at: number;
+  readonly index: number;
+}
+
 /** Finds the first entry that is the same rule; undefined when there is none, also when the kernel changed its data. */
-export function findRule(
-  entries: Buffer,
-  { kept, fresh, jumpTo, layout }: RuleQuestion,
-): { readonly piece: KeptEntries; readonly at: number; readonly index: number } | undefined {
+export function findRule(entries: Buffer, { kept, fresh, jumpTo, layout }: RuleQuestion): FoundRule | undefined {
   const { slab, start, end } = fresh;
   const wanted = Buffer.from(slab.subarray(start, end));
   if (jumpTo !== undefined) wanted.writeInt32LE(jumpTo, fresh.jumps[0]!.at - start);

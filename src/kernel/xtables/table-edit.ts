@@ -1,6 +1,6 @@
 import type { Rule } from '../../netfilter/iptables/rule.ts';
 import { type EntryLayout, HOOK_CHAINS, LONGEST_CHAIN_NAME } from './entry-layout.ts';
-import { findRule } from './find-rule.ts';
+import { type FoundRule, findRule } from './find-rule.ts';
 import { isKept, type KeptEntries, type Piece } from './piece.ts';
 import { type FreshRules, RuleWriter } from './rule-writer.ts';
 import type { TableChain, TableContent } from './table-content.ts';
@@ -83,16 +83,19 @@ export class TableEdit {
   /** Removes the first rule that is the same, of those that stood in the table before. */
   remove(name: string, rule: Rule): boolean {
     const chain = this.#chain(name);
-    const fresh = chain && this.#write(chain, rule);
-    if (fresh === undefined) return false;
-    const target = fresh.jumps[0]?.chain;
-    const number = target === undefined ? undefined : this.#content.find(target);
-    const jumpTo = number === undefined ? undefined : this.#content.chain(number).rules;
-    const isKnown = target === undefined || jumpTo !== undefined;
-    const kept = chain!.body.filter(isKept);
-    const found = isKnown ? findRule(this.#entries, { kept, fresh, jumpTo, layout: this.#layout }) : undefined;
-    this.#writer.drop(fresh);
+    const found = chain && this.#find(chain, rule);
     return found !== undefined && this.#cut(chain!.body, found);
+  }
+
+  /** Tells whether there is a rule like this, of those that stood in the table before. */
+  contains(name: string, rule: Rule): boolean {
+    const chain = this.#chain(name);
+    return chain !== undefined && this.#find(chain, rule) !== undefined;
+  }
+
+  /** Tells whether there is such a chain. */
+  has(name: string): boolean {
+    return this.#chain(name) !== undefined;
   }
 
   /** Removes an empty chain. Jumps to it are found when the table is laid out. */
@@ -169,7 +172,20 @@ export class TableEdit {
     return at;
   }
 
-  #cut(body: Piece[], { piece, at, index }: NonNullable<ReturnType<typeof findRule>>): boolean {
+  #find(chain: EditedChain, rule: Rule): FoundRule | undefined {
+    const fresh = this.#write(chain, rule);
+    if (fresh === undefined) return undefined;
+    const target = fresh.jumps[0]?.chain;
+    const number = target === undefined ? undefined : this.#content.find(target);
+    const jumpTo = number === undefined ? undefined : this.#content.chain(number).rules;
+    const isKnown = target === undefined || jumpTo !== undefined;
+    const kept = chain.body.filter(isKept);
+    const found = isKnown ? findRule(this.#entries, { kept, fresh, jumpTo, layout: this.#layout }) : undefined;
+    this.#writer.drop(fresh);
+    return found;
+  }
+
+  #cut(body: Piece[], { piece, at, index }: FoundRule): boolean {
     const hole = { from: at, to: this.#skip(at, 1), after: index, removed: 1 };
     body.splice(body.indexOf(piece), 1, ...cutKept(piece, hole));
     return true;

@@ -7,7 +7,7 @@ import type { NetworkNamespace } from '../network-namespace.ts';
 import { LAYOUTS } from './entry-layout.ts';
 import { layOutTable } from './lay-out-table.ts';
 import { moveEntries } from './move-entries.ts';
-import { carryOut } from './restore-commands.ts';
+import { carryOut, isQuestion } from './restore-commands.ts';
 import { TableContent } from './table-content.ts';
 import { TableEdit } from './table-edit.ts';
 import { type TableMemory, withTableMemory } from './table-memory.ts';
@@ -61,6 +61,7 @@ export class TableRestorer {
     if (content === undefined) return false;
     const edit = new TableEdit(table, { entries, content, layout });
     if (!(await carryOutAll(edit, commands))) return false;
+    if (commands.every(isQuestion)) return true;
     const wanted = layOutTable(edit, content, info);
     memory.reserve(wanted, info.size);
     if (!moveEntries(memory.entries(Math.max(info.size, wanted.size)), wanted, content)) return false;

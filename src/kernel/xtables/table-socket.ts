@@ -41,15 +41,19 @@ export class TableSocket implements Disposable {
 
   /** What the kernel says of a table. */
   async info(table: string): Promise<TableInfo | undefined> {
-    const info = Buffer.alloc(INFO_BYTES);
-    info.write(table);
-    if (!(await this.#get(SO_GET_INFO, info))) return undefined;
+    const info = await this.#info(table);
+    if (info === undefined) return undefined;
     return {
       validHooks: info.readUInt32LE(32),
       hookEntries: HOOKS.map((hook) => info.readUInt32LE(36 + hook * 4)),
       entryCount: info.readUInt32LE(76),
       size: info.readUInt32LE(80),
     };
+  }
+
+  /** All of that as a text, with the places where the built-in chains end. */
+  async describe(table: string): Promise<string | undefined> {
+    return (await this.#info(table))?.toString('hex', TABLE_NAME_BYTES);
   }
 
   /** Reads all entries into the memory. */
@@ -90,6 +94,12 @@ export class TableSocket implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#fd);
+  }
+
+  async #info(table: string): Promise<Buffer | undefined> {
+    const info = Buffer.alloc(INFO_BYTES);
+    info.write(table);
+    return (await this.#get(SO_GET_INFO, info)) ? info : undefined;
   }
 
   async #get(option: number, value: Buffer): Promise<boolean> {

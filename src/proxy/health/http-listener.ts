@@ -20,13 +20,22 @@ export interface PlainResponse {
   readonly body: string;
 }
 
+// Node looks for slow clients twice a minute, also while there is none, which is most of what an idle proxy would do. Each
+// connection that is silent for a minute ends by a timer of its own.
+const SILENCE_MS = 60_000;
+const LOOK_FOR_SLOW_CLIENTS_MS = 600_000;
+
 /** Serves GET requests on a socket that is listening already, until it is disposed of. */
 export function serveHttp(fd: number, respond: (request: IncomingMessage) => PlainResponse): Disposable {
-  const server: Server = createServer((request, response) => {
-    const { status, headers, body } = respond(request);
-    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
-    response.end(request.method === 'HEAD' ? undefined : body);
-  });
+  const server: Server = createServer(
+    { connectionsCheckingInterval: LOOK_FOR_SLOW_CLIENTS_MS },
+    (request, response) => {
+      const { status, headers, body } = respond(request);
+      response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    },
+  );
+  server.timeout = SILENCE_MS;
   server.listen({ fd });
   return {
     [Symbol.dispose]: () => {

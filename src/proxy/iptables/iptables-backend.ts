@@ -1,4 +1,5 @@
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
+import { ChangeWatch } from '../change-watch.ts';
 import type { ProxyBackend, ProxyState, SyncReport } from '../proxy-backend.ts';
 import { Quarantine } from '../quarantine.ts';
 import { AppliedRules } from './applied-rules.ts';
@@ -16,7 +17,8 @@ export interface IptablesBackendOptions extends FixedOptions {
   readonly runner: IptablesRunner;
 }
 
-// What makes iptables read a whole table is watched while it is small: jumps, and on iptables-legacy tables other than mangle.
+// What makes iptables read a whole table is watched while it is small: jumps, and on iptables-legacy tables other than mangle. There
+// it takes no longer than a change, so that any table is looked at after somebody else changed rules.
 const WATCHED_RULES = 5000;
 
 /** iptables mode: the rules of kube-proxy, written with as little text as each change needs. */
@@ -25,6 +27,9 @@ export class IptablesBackend implements ProxyBackend {
   readonly #runner: IptablesRunner;
   readonly #options: FixedOptions;
   readonly #quarantine = new Quarantine();
+  readonly #watch = new ChangeWatch();
+  /** Since rules were looked at. */
+  #hasWritten = false;
   #applied: AppliedRules | undefined;
   #isNft: Promise<boolean> | undefined;
 
@@ -48,11 +53,19 @@ export class IptablesBackend implements ProxyBackend {
   async isIntact(): Promise<boolean> {
     const applied = this.#applied;
     if (applied === undefined) return true;
-    const jumps = this.#ruleCount(applied) <= WATCHED_RULES;
-    const everyTable = jumps || (await this.#usesNft());
+    const { generation } = this.#runner;
+    return await this.#watch.isIntact(generation?.bind(this.#runner, this.family), () => this.#look(applied));
+  }
+
+  async #look(applied: AppliedRules): Promise<boolean> {
+    const isNft = await this.#usesNft();
+    const isSmall = this.#ruleCount(applied) <= WATCHED_RULES;
+    const jumps = isSmall || (!isNft && this.#runner.generation !== undefined && !this.#hasWritten);
+    const everyTable = jumps || isNft;
     try {
       const script = checkScript(applied.node, { everyTable, jumps });
       await this.#runner.restore(this.family, script, { noflush: true });
+      this.#hasWritten = false;
       return true;
     } catch (error) {
       if (isRefusal(error)) return false;
@@ -143,6 +156,7 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   async #restore(script: RestoreScript, transaction?: Transaction): Promise<void> {
+    this.#hasWritten = true;
     try {
       const readAll = script.ruleCount('nat') > MANY_RULES && (await this.#usesNft());
       const sections = script.sections({ readAll });

@@ -5,6 +5,7 @@ import { printTransaction } from '../../netfilter/nftables/print-transaction.ts'
 import type { Table } from '../../netfilter/nftables/table.ts';
 import type { Operation, Transaction } from '../../netfilter/nftables/transaction.ts';
 import type { NftRunner, RememberedClient } from '../../netfilter/runner.ts';
+import { ChangeWatch } from '../change-watch.ts';
 
 export interface TableWriterOptions {
   readonly family: 'ip' | 'ip6';
@@ -23,6 +24,7 @@ export class TableWriter {
   #lingers = false;
   #watched: readonly string[] = [];
   #fingerprint: string | undefined;
+  readonly #watch = new ChangeWatch();
 
   constructor(options: TableWriterOptions) {
     this.#options = options;
@@ -54,8 +56,11 @@ export class TableWriter {
 
   /** False when somebody else deleted or emptied the table. */
   async isIntact(): Promise<boolean> {
-    const fingerprint = await this.#readFingerprint();
-    return fingerprint !== undefined && fingerprint === this.#fingerprint;
+    const { runner } = this.#options;
+    return await this.#watch.isIntact(runner.generation?.bind(runner), async () => {
+      const fingerprint = await this.#readFingerprint();
+      return fingerprint !== undefined && fingerprint === this.#fingerprint;
+    });
   }
 
   /** Clients that a dynamic set of the present table remembers; none where the runner cannot tell. */

@@ -29,6 +29,41 @@ describe.each(['nft', 'legacy'] as const)('iptables by its %s back end', (backen
       });
     });
 
+    it('tells when anybody changes rules, and only then', async () => {
+      await using netns = NetworkNamespace.create('node');
+      const iptables = createIptablesRunner(netns, { backend });
+      await iptables.restore(family, `*mangle\nCOMMIT\n*filter\nCOMMIT\n${rules}`, { noflush: true });
+      const seen = [await iptables.generation!(family)];
+      await iptables.restore(family, '*nat\n-S KUBE-SERVICES\n-C OUTPUT -j KUBE-SERVICES\nCOMMIT\n', { noflush: true });
+      await iptables.save(family);
+      expect(await iptables.generation!(family)).toBe(seen[0]);
+      // What the kernel says of a table of iptables-legacy leaves its policies out.
+      const policy = backend === 'nft' ? ['-t mangle -P INPUT DROP'] : [];
+      for (const args of ['-t nat -A INPUT -j ACCEPT', '-t filter -N A', ...policy, '-t nat -F OUTPUT']) {
+        await iptables.run(family, args.split(' '));
+        const generation = await iptables.generation!(family);
+        expect(seen).not.toContain(generation);
+        seen.push(generation);
+      }
+      expect(seen).not.toContain(undefined);
+    });
+
+    it('a question of a restore changes nothing, and is refused when the answer is no', async () => {
+      await using netns = NetworkNamespace.create('node');
+      const iptables = createIptablesRunner(netns, { backend });
+      await iptables.restore(family, rules, { noflush: true });
+      const before = await iptables.save(family, 'nat');
+      const ask = (question: string) => iptables.restore(family, `*nat\n${question}\nCOMMIT\n`, { noflush: true });
+      await ask('-C KUBE-SERVICES -p tcp -m tcp --dport 80 -j RETURN');
+      for (const question of [
+        '-S NO-SUCH',
+        '-C OUTPUT -j NO-SUCH',
+        '-C KUBE-SERVICES -p tcp -m tcp --dport 80 -j ACCEPT',
+      ])
+        await expect(ask(question)).rejects.toMatchObject({ code: 'ERR_KERNEL_COMMAND' });
+      expect(rulesOf(await iptables.save(family, 'nat'))).toEqual(rulesOf(before));
+    });
+
     it('a restore without noflush empties the table first', async () => {
       await using netns = NetworkNamespace.create('node');
       const iptables = createIptablesRunner(netns, { backend });
@@ -102,6 +137,20 @@ describe('nft', () => {
     expect(await nft.listTable('ip', 'towtank')).toBeUndefined();
     await nft.run(table);
     expect(await nft.listTable('ip', 'towtank')).toContain('ct state new accept');
+  });
+
+  it('tells when anybody changes rules, and only then', async () => {
+    await using netns = NetworkNamespace.create('node');
+    const nft = createNftRunner(netns);
+    const first = await nft.generation!();
+    expect(first).toBeDefined();
+    await nft.run(table);
+    const second = await nft.generation!();
+    expect(second).not.toBe(first);
+    await nft.listTable('ip', 'towtank');
+    expect(await nft.generation!()).toBe(second);
+    await nft.apply!({ family: 'ip', table: 'towtank', operations: [{ kind: 'delete-chain', chain: 'output' }] });
+    expect([first, second]).not.toContain(await nft.generation!());
   });
 
   it('only checks a script on demand', async () => {

@@ -298,6 +298,39 @@ describe('rules of a former proxy', () => {
   });
 });
 
+describe('when the kernel tells of changes', () => {
+  const several = (count: number) => stateOf(Array.from({ length: count }, (_, index) => web(index + 1)));
+
+  it('rules are looked at only after one', async () => {
+    const { kernel, backend } = start();
+    let generation = 1;
+    kernel.generation = async () => String(generation);
+    await backend.sync(several(1), 'all');
+    const before = kernel.restored.length;
+    for (let i = 0; i < 3; i++) expect(await backend.isIntact()).toBe(true);
+    expect(kernel.restored).toHaveLength(before + 1);
+    kernel.flush('ipv4', 'nat');
+    generation++;
+    expect(await backend.isIntact()).toBe(false);
+    await backend.sync(several(1), 'all');
+    expect(await backend.isIntact()).toBe(true);
+  });
+
+  it('a large table of iptables-legacy is looked at whole after a change of somebody else, and not after our own', async () => {
+    const { kernel, backend } = start();
+    kernel.kernelInterface = 'legacy';
+    let generation = 1;
+    kernel.generation = async () => String(generation);
+    await backend.sync(several(2000), 'all');
+    expect(await backend.isIntact()).toBe(true);
+    expect(kernel.restored.at(-1)).not.toContain('*nat');
+    kernel.flushChain('ipv4', 'nat', 'PREROUTING');
+    generation++;
+    expect(await backend.isIntact()).toBe(false);
+    expect(kernel.restored.at(-1)).toContain('*nat');
+  });
+});
+
 describe('while somebody else holds the lock of iptables', () => {
   it('no ServicePort is found guilty, and the sync fails', async () => {
     const { kernel, backend } = start();

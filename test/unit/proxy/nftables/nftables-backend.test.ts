@@ -223,6 +223,15 @@ describe('somebody else', () => {
     expect(await backend.isIntact()).toBe(true);
   });
 
+  test('is looked for only after a change, when the kernel tells of changes', async () => {
+    runner.told = '1';
+    expect(await backend.isIntact()).toBe(true);
+    runner.tables.clear();
+    expect(await backend.isIntact()).toBe(true);
+    runner.told = '2';
+    expect(await backend.isIntact()).toBe(false);
+  });
+
   test.each(['nat-prerouting', 'services', 'masquerading'])('who empties chain %s is noticed', async (name) => {
     const { chains, ...rest } = table()!;
     const emptied = new Map(chains).set(name, { ...chains.get(name)!, rules: [] });

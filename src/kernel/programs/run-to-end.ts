@@ -1,11 +1,14 @@
+import { once } from 'node:events';
 import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { SystemCallError } from '../../errors/system-call-error.ts';
 import { MFD_CLOEXEC, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK } from '../ffi/constants.ts';
 import { libc } from '../ffi/libc.ts';
 import { systemCall } from '../ffi/system-calls.ts';
-import type { ProgramExit } from '../programs/program.ts';
-import type { ProgramResult } from '../programs/run-program.ts';
+import { openPipe } from './open-pipe.ts';
+import type { ProgramExit } from './program.ts';
+import type { ProgramResult } from './run-program.ts';
 
 export interface ToEndSpec {
   /** The program's path and its arguments. */
@@ -24,16 +27,56 @@ const signalNames = new Map(Object.entries(constants.signals).map(([name, number
  * Runs a program to its end while this thread waits; it is not for a thread that has something else to do. posix_spawn does not
  * copy the page tables of this process, which for a large one takes longer than all that the program does. Throws ERR_SYSCALL.
  */
-export function runToEnd({ command, env, input }: ToEndSpec): ProgramResult {
-  const files = [memoryFile('input'), memoryFile('output'), memoryFile('errors')] as const;
+export function runToEnd(spec: ToEndSpec): ProgramResult {
+  using started = new Started(spec);
+  return started.finish();
+}
+
+/**
+ * The same while this thread does other things: the end of a pipe tells it that the program has ended, so that it must not
+ * close files that it did not open. Rejects with ERR_SYSCALL.
+ */
+export async function runBeside(spec: ToEndSpec): Promise<ProgramResult> {
+  const { read, write } = openPipe();
+  const end = new Socket({ fd: read, writable: false });
   try {
-    if (input !== '') writeWhole(files[0], input);
-    const pid = spawn(command, env, files);
-    const status = Buffer.alloc(4);
-    systemCall('waitpid', [pid, status, 0], { subject: command[0] });
-    return { stdout: contentOf(files[1]), stderr: contentOf(files[2]), ...exitOf(status.readInt32LE(0)) };
+    using started = new Started(spec, write);
+    closeSync(write);
+    await once(end.resume(), 'close');
+    return started.finish();
   } finally {
-    for (const fd of files) closeSync(fd);
+    end.destroy();
+  }
+}
+
+/** A program that runs, with files in memory at its three ends: pipes would have to be filled and emptied meanwhile. */
+class Started implements Disposable {
+  readonly #pid: number;
+  readonly #command: readonly string[];
+  readonly #files = [memoryFile('input'), memoryFile('output'), memoryFile('errors')] as const;
+
+  /** The program gets a copy of `held` as well, which it keeps open as long as it runs. */
+  constructor({ command, env, input }: ToEndSpec, ...held: readonly number[]) {
+    this.#command = command;
+    try {
+      if (input !== '') writeWhole(this.#files[0], input);
+      this.#pid = spawn(command, env, [...this.#files, ...held]);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Waits until it ends. */
+  finish(): ProgramResult {
+    const status = Buffer.alloc(4);
+    systemCall('waitpid', [this.#pid, status, 0], { subject: this.#command[0] });
+    const [, output, errors] = this.#files;
+    return { stdout: contentOf(output), stderr: contentOf(errors), ...exitOf(status.readInt32LE(0)) };
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#files) closeSync(fd);
   }
 }
 
@@ -67,7 +110,6 @@ function signalSet(...signals: readonly number[]): Buffer {
   return set;
 }
 
-// A pipe would have to be filled and emptied while the program runs.
 function memoryFile(name: string): number {
   return systemCall('memfd_create', [name, MFD_CLOEXEC], { subject: name });
 }
