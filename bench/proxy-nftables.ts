@@ -30,7 +30,8 @@ const CHANGES = 200;
 const BURSTS = 60;
 const MEMORY_SIZE: Size = { services: 5000, endpoints: 10 };
 const CONNECTION_SIZE: Size = { services: 10_000, endpoints: 5 };
-const IDLE_SECONDS = 20;
+// Two checks of the rules fall into it.
+const IDLE_SECONDS = 60;
 
 interface Ours {
   readonly startMs: number;

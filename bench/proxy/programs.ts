@@ -41,8 +41,8 @@ export async function measureFootprint(mode: 'iptables' | 'nftables', size: Size
     });
     void program.exited.then(() => reject(new Error(log)));
   });
-  // It collects garbage after its start.
-  await pause(10_000);
+  // It collects garbage for some seconds after its start.
+  await pause(20_000);
   return await watchIdle(program.pid, seconds);
 }
 

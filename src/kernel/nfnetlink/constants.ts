@@ -18,6 +18,7 @@ export const NFT_MSG_NEWCHAIN = message(3);
 export const NFT_MSG_GETCHAIN = message(4);
 export const NFT_MSG_DELCHAIN = message(5);
 export const NFT_MSG_NEWRULE = message(6);
+export const NFT_MSG_GETRULE = message(7);
 export const NFT_MSG_DELRULE = message(8);
 export const NFT_MSG_NEWSET = message(9);
 export const NFT_MSG_DELSET = message(11);
@@ -30,6 +31,7 @@ export const NFTA_GEN_ID = 1;
 
 export const NFTA_LIST_ELEM = 1;
 
+export const NFT_TABLE_F_OWNER = 2;
 export const NFTA_TABLE_NAME = 1;
 export const NFTA_TABLE_FLAGS = 2;
 export const NFTA_TABLE_HANDLE = 4;
@@ -45,7 +47,9 @@ export const NFTA_CHAIN_USERDATA = 12;
 export const NFTA_HOOK_HOOKNUM = 1;
 export const NFTA_HOOK_PRIORITY = 2;
 
+export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
 export const NFTA_RULE_USERDATA = 7;
 

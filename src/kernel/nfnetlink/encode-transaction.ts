@@ -30,21 +30,33 @@ export interface EncodedTransaction {
   readonly operationOf: (sequence: number) => number | undefined;
 }
 
-/** Encodes a transaction as one nf_tables batch; without its end (`check`) the kernel only tries it. Throws ERR_PARSE_RULES. */
-export function encodeTransaction(transaction: Transaction, { check = false } = {}): EncodedTransaction {
-  const encoder = new TransactionEncoder(transaction);
+export interface EncodeOptions {
+  /** Without the batch's end, so that the kernel only tries it. */
+  readonly check?: boolean;
+  /** Handles of the rules that a chain has, in their order. */
+  readonly rulesOf?: (chain: string) => readonly Buffer[];
+}
+
+/** Encodes a transaction as one nf_tables batch. Throws ERR_PARSE_RULES. */
+export function encodeTransaction(
+  transaction: Transaction,
+  { check = false, rulesOf = () => [] }: EncodeOptions = {},
+): EncodedTransaction {
+  const encoder = new TransactionEncoder(transaction, rulesOf);
   return encoder.encode(check);
 }
 
 class TransactionEncoder {
   readonly #w = new MessageWriter(4096);
   readonly #transaction: Transaction;
+  readonly #rulesOf: (chain: string) => readonly Buffer[];
   readonly #operations: (number | undefined)[] = [];
   #operation: number | undefined;
   #nextSetId = 1;
 
-  constructor(transaction: Transaction) {
+  constructor(transaction: Transaction, rulesOf: (chain: string) => readonly Buffer[]) {
     this.#transaction = transaction;
+    this.#rulesOf = rulesOf;
   }
 
   encode(check: boolean): EncodedTransaction {
@@ -61,7 +73,7 @@ class TransactionEncoder {
   #encode(operation: Operation): void {
     switch (operation.kind) {
       case 'add-table':
-        this.#table(nf.NFT_MSG_NEWTABLE, operation.comment);
+        this.#table(nf.NFT_MSG_NEWTABLE, operation);
         break;
       case 'delete-table':
         this.#table(nf.NFT_MSG_DELTABLE);
@@ -77,6 +89,13 @@ class TransactionEncoder {
         break;
       case 'add-rule':
         this.#addRule(operation.chain, operation.rule);
+        break;
+      case 'insert-rules':
+        for (const rule of operation.rules.toReversed()) this.#addRule(operation.chain, rule, 0);
+        break;
+      case 'delete-rules-behind':
+        for (const handle of this.#rulesOf(operation.chain).slice(operation.count))
+          this.#deleteRule(operation.chain, handle);
         break;
       case 'add-set':
         this.#addSet(operation.set);
@@ -111,10 +130,13 @@ class TransactionEncoder {
     this.#w.attributeString(1, this.#transaction.table);
   }
 
-  #table(type: number, comment?: string): void {
+  #table(
+    type: number,
+    { comment, isOwned = false }: { readonly comment?: string | undefined; readonly isOwned?: boolean } = {},
+  ): void {
     this.#begin(type, type === nf.NFT_MSG_NEWTABLE ? nf.NLM_F_CREATE : 0);
     if (type === nf.NFT_MSG_NEWTABLE) {
-      this.#w.attributeU32Network(nf.NFTA_TABLE_FLAGS, 0);
+      this.#w.attributeU32Network(nf.NFTA_TABLE_FLAGS, isOwned ? nf.NFT_TABLE_F_OWNER : 0);
       writeComment(this.#w, nf.NFTA_TABLE_USERDATA, comment);
     }
     this.#w.end();
@@ -207,10 +229,17 @@ class TransactionEncoder {
     }
   }
 
-  #addRule(chain: string, rule: Rule): void {
+  #deleteRule(chain: string, handle: Buffer): void {
+    this.#begin(nf.NFT_MSG_DELRULE);
+    this.#w.attributeString(nf.NFTA_RULE_CHAIN, chain);
+    this.#w.attribute(nf.NFTA_RULE_HANDLE, handle);
+    this.#w.end();
+  }
+
+  #addRule(chain: string, rule: Rule, place: number = nf.NLM_F_APPEND): void {
     const sets = rule.statements.map((statement) => this.#setOf(statement));
     const w = this.#w;
-    this.#begin(nf.NFT_MSG_NEWRULE, nf.NLM_F_CREATE | nf.NLM_F_APPEND);
+    this.#begin(nf.NFT_MSG_NEWRULE, nf.NLM_F_CREATE | place);
     w.attributeString(nf.NFTA_RULE_CHAIN, chain);
     const expressions = w.openNest(nf.NLA_F_NESTED | nf.NFTA_RULE_EXPRESSIONS);
     const e = new ExpressionWriter(w);

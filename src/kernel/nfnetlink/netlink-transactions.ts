@@ -9,6 +9,7 @@ import { listRemembered } from './list-remembered.ts';
 import { isAcknowledgement, type NftablesSocket, type Refusal, refusalOf } from './nftables-socket.ts';
 import { readFingerprint } from './read-fingerprint.ts';
 import { readGeneration } from './read-generation.ts';
+import { readRuleHandles } from './read-rule-handles.ts';
 
 /** What a runner can do that speaks netlink itself. */
 export type NetlinkTransactions = Required<Pick<NftRunner, 'apply' | 'fingerprint' | 'generation' | 'listRemembered'>>;
@@ -30,7 +31,9 @@ export function createNetlinkTransactions(netns: NetworkNamespace): NetlinkTrans
 
 function applyTo(socket: NftablesSocket, transaction: Transaction, check: boolean): void {
   if (transaction.operations.length === 0) return;
-  const encoded = encodeTransaction(transaction, { check });
+  const { family, table } = transaction;
+  const rulesOf = (chain: string) => readRuleHandles(socket, { family, table, chain });
+  const encoded = encodeTransaction(transaction, { check, rulesOf });
   try {
     exchange(socket, transaction, encoded);
   } catch (error) {

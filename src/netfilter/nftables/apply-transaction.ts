@@ -45,6 +45,14 @@ const appliers: { readonly [K in Kind]: (draft: Draft, operation: OperationOf<K>
     const chain = present(draft.chains, operation.chain);
     draft.chains.set(chain.name, { ...chain, rules: [...chain.rules, operation.rule] });
   },
+  'insert-rules': (draft, operation) => {
+    const chain = present(draft.chains, operation.chain);
+    draft.chains.set(chain.name, { ...chain, rules: [...operation.rules, ...chain.rules] });
+  },
+  'delete-rules-behind': (draft, operation) => {
+    const chain = present(draft.chains, operation.chain);
+    draft.chains.set(chain.name, { ...chain, rules: chain.rules.slice(0, operation.count) });
+  },
   'delete-chain': (draft, operation) => deleteChain(draft, present(draft.chains, operation.chain)),
   'delete-set': (draft, operation) => deleteSet(draft, present(draft.sets, operation.set)),
   'add-elements': (draft, operation) => addElements(draft, operation),

@@ -30,11 +30,12 @@ export function diffTables(before: Table | undefined, after: Table): Operation[]
   ];
 }
 
-function createTable(table: Table): Operation[] {
+/** The operations that make a table where there is none. */
+export function createTable(table: Table, options: { readonly isOwned?: boolean } = {}): Operation[] {
   const sets = [...table.sets.values()];
   const chains = [...table.chains.values()];
   return [
-    { kind: 'add-table', ...(table.comment === undefined ? {} : { comment: table.comment }) },
+    { kind: 'add-table', ...(table.comment === undefined ? {} : { comment: table.comment }), ...options },
     ...sets.map(addSet),
     ...chains.map(addChain),
     ...sets.flatMap((set) => addElements(undefined, set)),

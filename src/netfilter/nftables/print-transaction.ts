@@ -1,3 +1,4 @@
+import { TowtankError } from '../../errors/towtank-error.ts';
 import { chainProperties, setKeyword, setProperties } from './print-declaration.ts';
 import { printElement, printRule, quote } from './print-rule.ts';
 import type { Element } from './rule.ts';
@@ -16,7 +17,7 @@ export function printTransaction({ family, table, operations }: Transaction): st
 function printOperation(operation: Operation, where: string): string {
   switch (operation.kind) {
     case 'add-table':
-      return `add table ${where}${block(operation.comment === undefined ? [] : [`comment ${quote(operation.comment)}`])}`;
+      return `add table ${where}${block(tableProperties(operation))}`;
     case 'delete-table':
       return `delete table ${where}`;
     case 'add-chain':
@@ -27,6 +28,16 @@ function printOperation(operation: Operation, where: string): string {
       return `delete chain ${where} ${operation.chain}`;
     case 'add-rule':
       return `add rule ${where} ${operation.chain} ${printRule(operation.rule)}`;
+    case 'insert-rules':
+      return operation.rules
+        .map((rule) => `insert rule ${where} ${operation.chain} ${printRule(rule)}`)
+        .reverse()
+        .join('\n');
+    case 'delete-rules-behind':
+      throw new TowtankError({
+        code: 'ERR_INTERNAL',
+        message: `the nft program cannot keep ${operation.count} rules of chain ${operation.chain} and delete the others`,
+      });
     case 'add-set':
       return `add ${setKeyword(operation.set)} ${where} ${operation.set.name}${block(setProperties(operation.set))}`;
     case 'flush-set':
@@ -41,6 +52,13 @@ function printOperation(operation: Operation, where: string): string {
         withoutValues(operation.set, operation.elements),
       );
   }
+}
+
+function tableProperties({ comment, isOwned }: Extract<Operation, { readonly kind: 'add-table' }>): string[] {
+  return [
+    ...(isOwned === true ? ['flags owner'] : []),
+    ...(comment === undefined ? [] : [`comment ${quote(comment)}`]),
+  ];
 }
 
 function printAddChain(chain: ChainDeclaration, where: string): string {

@@ -36,6 +36,8 @@ function subjectOf(operation: Operation): string {
     case 'flush-chain':
     case 'delete-chain':
     case 'add-rule':
+    case 'insert-rules':
+    case 'delete-rules-behind':
       return `${operation.kind} ${operation.chain}`;
     case 'delete-set':
       return `${operation.kind} ${operation.set}`;

@@ -1,5 +1,7 @@
 import { TowtankError } from '../../errors/towtank-error.ts';
 import type { Clock } from '../../kube/clock.ts';
+import { createTable } from '../../netfilter/nftables/diff-tables.ts';
+import { makeBeforeBreak } from '../../netfilter/nftables/make-before-break.ts';
 import { parseTables } from '../../netfilter/nftables/parse-tables.ts';
 import { printTransaction } from '../../netfilter/nftables/print-transaction.ts';
 import type { Table } from '../../netfilter/nftables/table.ts';
@@ -32,7 +34,7 @@ export class TableWriter {
 
   /** Replaces the whole table. Rejects with TransactionError or KernelCommandError, nothing changed. */
   async replace(operations: readonly Operation[], table: Table): Promise<void> {
-    await this.#apply(operations);
+    await this.#besideStandIn(table, () => this.#apply(operations));
     this.#lingering.clear();
     // Chains of Services, which have their names in theirs, are too many to look at.
     this.#watched = [...table.chains.keys()].filter((name) => !name.includes('/'));
@@ -45,7 +47,9 @@ export class TableWriter {
    */
   async write(operations: readonly Operation[]): Promise<TowtankError | undefined> {
     const kept = this.#lingers ? this.#putOff(operations) : operations;
-    if (kept.length > 0) await this.#applyOrPutOff(kept);
+    const steps = this.#options.runner.apply === undefined ? { make: kept, rest: [] } : makeBeforeBreak(kept);
+    if (steps.make.length > 0) await this.#applyOrPutOff(steps.make);
+    if (steps.rest.length > 0) await this.#applyOrPutOff(steps.rest);
     return await this.#deleteLingering();
   }
 
@@ -69,11 +73,39 @@ export class TableWriter {
     return (await runner.listRemembered?.(family, table, set)) ?? [];
   }
 
-  async #apply(operations: readonly Operation[], options: { readonly check?: boolean } = {}): Promise<void> {
-    const { runner, family, table } = this.#options;
+  async #apply(
+    operations: readonly Operation[],
+    { table = this.#options.table, check = false }: { readonly table?: string; readonly check?: boolean } = {},
+  ): Promise<void> {
+    const { runner, family } = this.#options;
     const transaction: Transaction = { family, table, operations };
-    if (runner.apply !== undefined) await runner.apply(transaction, options);
-    else await runner.run(printTransaction(transaction), options);
+    if (runner.apply !== undefined) await runner.apply(transaction, { check });
+    else await runner.run(printTransaction(transaction), { check });
+  }
+
+  // While a table is replaced, packets find one of the two empty, and maps of intervals are filled last, long after the rest at
+  // many Services: another table of the same rules serves until it is done. The kernel removes it if this process ends meanwhile.
+  async #besideStandIn(table: Table, replace: () => Promise<void>): Promise<void> {
+    const { runner, family } = this.#options;
+    const isFirst = (await runner.fingerprint?.(family, table.name, [])) === undefined;
+    const name = `${table.name}-stand-in`;
+    const stands = !isFirst && (await this.#tries(name, createTable(table, { isOwned: true })));
+    try {
+      await replace();
+    } finally {
+      if (stands) await this.#tries(name, [{ kind: 'delete-table' }]);
+    }
+  }
+
+  // False when it was refused: without a stand-in, replacing a table is no worse than it would be anyway.
+  async #tries(table: string, operations: readonly Operation[]): Promise<boolean> {
+    try {
+      await this.#apply(operations, { table });
+      return true;
+    } catch (error) {
+      if (error instanceof TowtankError) return false;
+      throw error;
+    }
   }
 
   async #applyOrPutOff(operations: readonly Operation[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parseTables } from '../../../../src/netfilter/nftables/parse-tables.ts';
-import type { Operation } from '../../../../src/netfilter/nftables/transaction.ts';
+import type { Operation, Transaction } from '../../../../src/netfilter/nftables/transaction.ts';
 import type { SelectedPort } from '../../../../src/proxy/facts/select-endpoints.ts';
 import { buildTable } from '../../../../src/proxy/nftables/build-table.ts';
 import { NftablesBackend } from '../../../../src/proxy/nftables/nftables-backend.ts';
@@ -42,18 +42,28 @@ function port(
 
 const stateOf = (...ports: readonly SelectedPort[]) => buildProxyState(ports, node);
 const table = () => runner.tables.get('ip kube-proxy');
-const lastKinds = (): readonly Operation['kind'][] =>
-  runner.transactions.at(-1)?.operations.map(({ kind }) => kind) ?? [];
+const kindsOf = ({ operations }: Transaction): readonly Operation['kind'][] => operations.map(({ kind }) => kind);
 
-test('the first sync replaces whatever table is there in one transaction', async () => {
+test('the first sync replaces whatever table is there, while another one of the new rules stands in', async () => {
   const [older] = parseTables(
     'table ip kube-proxy {\n\tchain filter-input {\n\t\ttype filter hook input priority -110; policy accept;\n\t}\n}',
   );
   runner.tables.set('ip kube-proxy', older!);
   const report = await backend.sync(stateOf(port('svc1', ['10.244.0.1'])), 'all');
   expect(report.kind).toBe('full');
-  expect(runner.transactions).toHaveLength(1);
+  expect(runner.transactions.map((transaction) => transaction.table)).toEqual([
+    'kube-proxy-stand-in',
+    'kube-proxy',
+    'kube-proxy-stand-in',
+  ]);
+  expect([...runner.tables.keys()]).toEqual(['ip kube-proxy']);
   expect(table()?.chains.get('filter-input')?.hook?.priority).toBe(0);
+});
+
+test('where no table is, and where the kernel refuses one that stands in, the table is written alone', async () => {
+  runner.refuses = (operation) => operation.kind === 'add-table' && operation.isOwned === true;
+  for (let sync = 0; sync < 2; sync++) await backend.sync(stateOf(port('svc1', ['10.244.0.1'])), 'all');
+  expect(runner.transactions.map((transaction) => transaction.table)).toEqual(['kube-proxy', 'kube-proxy']);
 });
 
 test('one endpoint more writes one chain and no other Service', async () => {
@@ -62,7 +72,10 @@ test('one endpoint more writes one chain and no other Service', async () => {
   const after = stateOf(port('svc1', ['10.244.0.1', '10.244.0.3']), other);
   const report = await backend.sync(after, new Set(['ns1/svc1:p80/TCP']));
   expect(report.kind).toBe('partial');
-  expect(lastKinds()).toEqual(['flush-chain', 'add-elements', 'add-rule']);
+  expect(runner.transactions.slice(1).map(kindsOf)).toEqual([
+    ['add-elements', 'insert-rules'],
+    ['delete-rules-behind'],
+  ]);
   expect(table()?.chains).toEqual(buildTable(after).chains);
 });
 
@@ -70,7 +83,7 @@ test('with endpoints in shared maps, an endpoint more changes elements only', as
   backend = new NftablesBackend({ family: 'ipv4', runner, clock, inlineLimit: 0 });
   await backend.sync(stateOf(port('svc1', ['10.244.0.1'])), 'all');
   await backend.sync(stateOf(port('svc1', ['10.244.0.1', '10.244.0.3'])), new Set(['ns1/svc1:p80/TCP']));
-  expect(lastKinds()).toEqual(['delete-elements', 'add-elements', 'add-elements']);
+  expect(runner.transactions.slice(1).map(kindsOf)).toEqual([['delete-elements', 'add-elements', 'add-elements']]);
 });
 
 test('another timeout of session affinity replaces its sets in place', async () => {
