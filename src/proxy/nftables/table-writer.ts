@@ -42,8 +42,8 @@ export class TableWriter {
   }
 
   /**
-   * Makes the changes, all or none. Rejects as `replace`. Resolves with what kept chains of earlier changes from being deleted,
-   * if anything did.
+   * Makes the changes. Rejects as `replace`, or with all that is new in place and what goes not yet gone: the table is to be
+   * replaced then. Resolves with what kept chains of earlier changes from being deleted, if anything did.
    */
   async write(operations: readonly Operation[]): Promise<TowtankError | undefined> {
     const kept = this.#lingers ? this.#putOff(operations) : operations;
