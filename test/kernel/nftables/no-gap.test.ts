@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NetworkNamespace } from '../../../src/kernel/network-namespace.ts';
 import { startProgram } from '../../../src/kernel/programs.ts';
+import { createNftRunner } from '../../../src/kernel/runners/nft-runner.ts';
 import { leaveNothing } from '../../helpers/leak-check.ts';
 import { PacketLab } from '../../helpers/packet-lab.ts';
 import { LAB } from '../../helpers/proxy-node.ts';
@@ -23,13 +25,18 @@ const TARGETS = [
 
 const PROGRAM = new URL('../../helpers/rewrite-rules.ts', import.meta.url).pathname;
 
+async function startRewriting(netns: NetworkNamespace, options: Omit<RewriteRules, 'endpoints'>) {
+  const words = JSON.stringify({ endpoints: ENDPOINTS, ...options } satisfies RewriteRules);
+  const program = startProgram({ netns, command: [process.execPath, PROGRAM, words] });
+  program.stderr.pipe(process.stderr, { end: false });
+  await once(program.stdout, 'data');
+  return program;
+}
+
 /** Sends new connections all the time while a program changes the rules; resolves with those that failed. */
 async function failedWhile(options: Omit<RewriteRules, 'endpoints'>) {
   const lab = stack.use(await PacketLab.create('node-1', LAB));
-  const words = JSON.stringify({ endpoints: ENDPOINTS, ...options } satisfies RewriteRules);
-  const program = startProgram({ netns: lab.node, command: [process.execPath, PROGRAM, words] });
-  program.stderr.pipe(process.stderr, { end: false });
-  await once(program.stdout, 'data');
+  const program = await startRewriting(lab.node, options);
   const traffic = lab.keepSending([...TARGETS, ...TARGETS, ...TARGETS, ...TARGETS]);
   expect(await program.exited).toMatchObject({ exitCode: 0 });
   const outcomes = await traffic.stop();
@@ -53,4 +60,19 @@ describe.each([
     const rounds = inlineLimit === 0 ? 60 : 400;
     expect(await failedWhile({ whole: true, rounds, inlineLimit, others, service: SERVICE })).toEqual([]);
   });
+});
+
+it('who is killed while he rewrites the table leaves one, and no other', async () => {
+  await using netns = NetworkNamespace.create('node-1');
+  const nft = createNftRunner(netns);
+  for (let kill = 0; kill < 5; kill++) {
+    const options = { whole: true, rounds: 1_000_000, inlineLimit: 0, others: 200, service: SERVICE };
+    const program = await startRewriting(netns, options);
+    const standsIn = async () => (await nft.listTable('ip', 'kube-proxy-stand-in')) !== undefined;
+    await expect.poll(standsIn, { interval: 1, timeout: 10_000 }).toBe(true);
+    program.kill('SIGKILL');
+    await program.exited;
+    expect(await standsIn()).toBe(false);
+    expect(await nft.listTable('ip', 'kube-proxy')).toContain('other199');
+  }
 });
