@@ -54,7 +54,7 @@ describe.skipIf(binaries[0] === NO_KUBECTL).each(runs)('kubectl $version by $cre
     if (credential !== 'certificate' && !SHORT.has(flow.section)) continue;
     const title = `${flow.section}: ${flow.name}: ${flow.expected}`;
     if (exception?.type === 'skip') {
-      test.skip(`${title} (${exception.because})`);
+      test.skip(`${title} [${exception.because}]`);
       continue;
     }
     test(title, async () => {
