@@ -34,13 +34,13 @@ export interface EncodeOptions {
   /** Without the batch's end, so that the kernel only tries it. */
   readonly check?: boolean;
   /** Handles of the rules that a chain has, in their order. */
-  readonly rulesOf?: (chain: string) => readonly Buffer[];
+  readonly rulesOf: (chain: string) => readonly Buffer[];
 }
 
 /** Encodes a transaction as one nf_tables batch. Throws ERR_PARSE_RULES. */
 export function encodeTransaction(
   transaction: Transaction,
-  { check = false, rulesOf = () => [] }: EncodeOptions = {},
+  { check = false, rulesOf }: EncodeOptions,
 ): EncodedTransaction {
   const encoder = new TransactionEncoder(transaction, rulesOf);
   return encoder.encode(check);

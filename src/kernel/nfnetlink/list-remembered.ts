@@ -1,10 +1,10 @@
 import { printAddress } from '../../netfilter/address.ts';
 import type { TableFamily } from '../../netfilter/nftables/table.ts';
 import type { RememberedClient } from '../../netfilter/runner.ts';
-import { MessageWriter } from '../netlink/message-writer.ts';
 import { findAttribute } from '../netlink/rtnetlink-socket.ts';
+import { ask } from './ask.ts';
 import * as nf from './constants.ts';
-import { familyNumber, writeHeader } from './message-header.ts';
+import { familyNumber } from './message-header.ts';
 import type { NftablesSocket } from './nftables-socket.ts';
 
 /** Reads the addresses of a dynamic set with the time that they have left; none when there is no such set. */
@@ -12,21 +12,13 @@ export function listRemembered(
   socket: NftablesSocket,
   { family, table, set }: { readonly family: TableFamily; readonly table: string; readonly set: string },
 ): RememberedClient[] {
-  const w = new MessageWriter(512);
-  w.begin(nf.NFT_MSG_GETSETELEM, nf.NLM_F_REQUEST | nf.NLM_F_DUMP, 1);
-  writeHeader(w, familyNumber(family));
-  w.attributeString(nf.NFTA_SET_ELEM_LIST_TABLE, table);
-  w.attributeString(nf.NFTA_SET_ELEM_LIST_SET, set);
-  w.end();
-  return socket
-    .exchange(w.bytes())
-    .filter(({ type }) => type === nf.NFT_MSG_NEWSETELEM)
-    .flatMap(({ body }) => readElements(body));
+  const names = [[nf.NFTA_SET_ELEM_LIST_TABLE, table] as const, [nf.NFTA_SET_ELEM_LIST_SET, set] as const];
+  const question = { type: nf.NFT_MSG_GETSETELEM, family: familyNumber(family), names, list: true };
+  return ask(socket, question).flatMap(readElements);
 }
 
-// Behind `struct nfgenmsg` come the attributes.
-function readElements(body: Buffer): RememberedClient[] {
-  const list = findAttribute(body.subarray(4), nf.NFTA_SET_ELEM_LIST_ELEMENTS);
+function readElements(part: Buffer): RememberedClient[] {
+  const list = findAttribute(part, nf.NFTA_SET_ELEM_LIST_ELEMENTS);
   const found: RememberedClient[] = [];
   for (let at = 0; list !== undefined && at + 4 <= list.length; at += (list.readUInt16LE(at) + 3) & ~3) {
     const element = list.subarray(at + 4, at + list.readUInt16LE(at));

@@ -40,12 +40,20 @@ export async function runBeside(spec: ToEndSpec): Promise<ProgramResult> {
   const { read, write } = openPipe();
   const end = new Socket({ fd: read, writable: false });
   try {
-    using started = new Started(spec, write);
-    closeSync(write);
+    using started = startHolding(spec, write);
     await once(end.resume(), 'close');
     return started.finish();
   } finally {
     end.destroy();
+  }
+}
+
+// The program has a copy then, or could not be started.
+function startHolding(spec: ToEndSpec, end: number): Started {
+  try {
+    return new Started(spec, end);
+  } finally {
+    closeSync(end);
   }
 }
 

@@ -2,7 +2,7 @@ import { printRestore } from '../../netfilter/iptables/restore-input.ts';
 import type { Family, IptablesRunner } from '../../netfilter/runner.ts';
 import { isLibcAvailable } from '../ffi/libc.ts';
 import { NetworkNamespace } from '../network-namespace.ts';
-import { LentSocket } from '../nfnetlink/lent-socket.ts';
+import { NftablesSocket } from '../nfnetlink/nftables-socket.ts';
 import { readGeneration } from '../nfnetlink/read-generation.ts';
 import type { KernelThread } from '../thread/kernel-thread-handle.ts';
 import { describeTables } from '../xtables/describe-tables.ts';
@@ -31,26 +31,27 @@ export function createIptablesRunner(netns: NetworkNamespace, options: IptablesR
   const isOwn = netns !== NetworkNamespace.current();
   const env = isOwn ? { XTABLES_LOCKFILE: lockFileOf(netns) } : {};
   const lockFile = isOwn ? lockFileOf(netns) : (process.env['XTABLES_LOCKFILE'] ?? SHARED_LOCK_FILE);
-  const rules = new LentSocket(netns);
   const backend = options.backend;
   let legacy: boolean | undefined;
   const usesLegacy = (): boolean => (legacy ??= isLegacy(backend));
-  let restorer: TableRestorer | 'none' | undefined;
+  const restorer = new TableRestorer(netns, lockFile);
   const command = (family: Family, tool: string, args: readonly string[]): KernelCommand => {
     return { netns, env, thread: options.thread, command: [iptablesProgram(backend, family, tool), ...args] };
   };
   return {
     async restore(family, input, { noflush, counters = false }) {
-      restorer ??= isLibcAvailable() && usesLegacy() ? new TableRestorer(netns, lockFile) : 'none';
-      const isUsual = noflush && !counters;
-      const rest = isUsual && restorer !== 'none' ? await restorer.restore(family, input) : input;
+      const isUsual = noflush && !counters && isLibcAvailable() && usesLegacy();
+      const rest = isUsual ? await restorer.restore(family, input) : input;
       if (rest.length === 0) return;
       const args = ['-w', lockWait, ...(noflush ? ['--noflush'] : []), ...(counters ? ['--counters'] : [])];
       await succeed({ ...command(family, '-restore', args), input: printRestore(rest) });
     },
     ...(isLibcAvailable() && {
-      generation: async (family: Family) =>
-        usesLegacy() ? await describeTables(netns, family) : rules.glance(readGeneration),
+      async generation(family: Family) {
+        if (usesLegacy()) return await describeTables(netns, family);
+        using socket = new NftablesSocket(netns);
+        return readGeneration(socket);
+      },
     }),
     async save(family, table) {
       return await succeed(command(family, '-save', table === undefined ? [] : ['-t', table]));

@@ -1,4 +1,5 @@
 import type { Element, Rule } from './rule.ts';
+import type { SetDeclaration } from './table.ts';
 import type { Operation } from './transaction.ts';
 
 /** A transaction in two, which come to the same one after the other. */
@@ -34,10 +35,9 @@ export function makeBeforeBreak(operations: readonly Operation[]): MakeBeforeBre
       }
       case 'delete-elements': {
         const { set, elements } = operation;
-        const isMap = set.data !== undefined;
-        const { true: going = [], false: replaced = [] } = Object.groupBy(elements, ({ key }) =>
-          String(isMap && !brought.takes(set.name, key)),
-        );
+        const going = isMap(set) ? elements.filter(({ key }) => !brought.takes(set.name, key)) : [];
+        const gone = new Set(going);
+        const replaced = gone.size === 0 ? elements : elements.filter((element) => !gone.has(element));
         if (replaced.length > 0) make.push({ ...operation, elements: replaced });
         if (going.length > 0) rest.push({ ...operation, elements: going });
         break;
@@ -56,6 +56,9 @@ export function makeBeforeBreak(operations: readonly Operation[]): MakeBeforeBre
   return { make, rest };
 }
 
+// Elements of a set lead nowhere.
+const isMap = ({ data }: SetDeclaration): boolean => data !== undefined;
+
 /** What a transaction adds. */
 class Brought {
   readonly sets = new Set<string>();
@@ -68,8 +71,10 @@ class Brought {
       if (operation.kind === 'flush-chain') this.#rules.set(operation.chain, []);
       else if (operation.kind === 'add-rule') this.#rules.get(operation.chain)?.push(operation.rule);
       else if (operation.kind === 'add-set') this.sets.add(operation.set.name);
-      else if (operation.kind === 'add-elements') this.#placesOf(operation.set.name).add(operation.elements);
     }
+    const mapped = operations.filter((operation) => operation.kind === 'add-elements').filter(({ set }) => isMap(set));
+    for (const [name, additions] of Map.groupBy(mapped, ({ set }) => set.name))
+      this.#places.set(name, new Places(additions.flatMap(({ elements }) => elements)));
   }
 
   rulesOf(chain: string): readonly Rule[] {
@@ -79,38 +84,23 @@ class Brought {
   takes(set: string, key: string): boolean {
     return this.#places.get(set)?.include(key) === true;
   }
-
-  #placesOf(set: string): Places {
-    let places = this.#places.get(set);
-    if (places === undefined) {
-      places = new Places();
-      this.#places.set(set, places);
-    }
-    return places;
-  }
 }
 
 /** Places of a set that elements take: keys, and intervals of numbers, which do not overlap. */
 class Places {
-  readonly #keys = new Set<string>();
-  #intervals: (readonly [from: number, to: number])[] = [];
-  #isSorted = true;
+  readonly #keys: ReadonlySet<string>;
+  readonly #intervals: readonly Interval[];
 
-  add(elements: readonly Element[]): void {
-    for (const { key } of elements) {
-      this.#keys.add(key);
-      const interval = intervalOf(key);
-      if (interval !== undefined) this.#intervals.push(interval);
-    }
-    this.#isSorted = false;
+  constructor(elements: readonly Element[]) {
+    this.#keys = new Set(elements.map(({ key }) => key));
+    const intervals = elements.map(({ key }) => intervalOf(key)).filter((interval) => interval !== undefined);
+    this.#intervals = intervals.sort(([a], [b]) => a - b);
   }
 
   include(key: string): boolean {
     if (this.#keys.has(key)) return true;
     const interval = intervalOf(key);
     if (interval === undefined) return false;
-    if (!this.#isSorted) this.#intervals = this.#intervals.sort(([a], [b]) => a - b);
-    this.#isSorted = true;
     const [from, to] = interval;
     let [low, high] = [0, this.#intervals.length];
     while (low < high) {
@@ -123,7 +113,9 @@ class Places {
   }
 }
 
-function intervalOf(key: string): readonly [from: number, to: number] | undefined {
+type Interval = readonly [from: number, to: number];
+
+function intervalOf(key: string): Interval | undefined {
   const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(key) ?? [];
   return from === undefined ? undefined : [Number(from), Number(to)];
 }

@@ -4,7 +4,7 @@ import type { ProxyBackend, ProxyState, SyncReport } from '../proxy-backend.ts';
 import { Quarantine } from '../quarantine.ts';
 import { AppliedRules } from './applied-rules.ts';
 import type { FixedOptions } from './build-fixed-chains.ts';
-import { checkScript } from './check-script.ts';
+import { type CheckOptions, checkScript } from './check-script.ts';
 import { writeCleanup } from './cleanup.ts';
 import { readExisting } from './existing-rules.ts';
 import { isRefusal } from './is-refusal.ts';
@@ -58,12 +58,8 @@ export class IptablesBackend implements ProxyBackend {
   }
 
   async #look(applied: AppliedRules): Promise<boolean> {
-    const isNft = await this.#usesNft();
-    const isSmall = this.#ruleCount(applied) <= WATCHED_RULES;
-    const jumps = isSmall || (!isNft && this.#runner.generation !== undefined && !this.#hasWritten);
-    const everyTable = jumps || isNft;
+    const script = checkScript(applied.node, await this.#scopeOf(applied));
     try {
-      const script = checkScript(applied.node, { everyTable, jumps });
       await this.#runner.restore(this.family, script, { noflush: true });
       this.#hasWritten = false;
       return true;
@@ -71,6 +67,13 @@ export class IptablesBackend implements ProxyBackend {
       if (isRefusal(error)) return false;
       throw error;
     }
+  }
+
+  async #scopeOf(applied: AppliedRules): Promise<CheckOptions> {
+    if (this.#ruleCount(applied) <= WATCHED_RULES) return { everyTable: true, jumps: true };
+    if (await this.#usesNft()) return { everyTable: true, jumps: false };
+    const isForeign = this.#runner.generation !== undefined && !this.#hasWritten;
+    return { everyTable: isForeign, jumps: isForeign };
   }
 
   async cleanup(): Promise<void> {

@@ -87,9 +87,9 @@ export class TableWriter {
   // many Services: another table of the same rules serves until it is done. The kernel removes it if this process ends meanwhile.
   async #besideStandIn(table: Table, replace: () => Promise<void>): Promise<void> {
     const { runner, family } = this.#options;
-    const isFirst = (await runner.fingerprint?.(family, table.name, [])) === undefined;
+    const isThere = (await runner.fingerprint?.(family, table.name, [])) !== undefined;
     const name = `${table.name}-stand-in`;
-    const stands = !isFirst && (await this.#tries(name, createTable(table, { isOwned: true })));
+    const stands = isThere && (await this.#tries(name, createTable(table, { isOwned: true })));
     try {
       await replace();
     } finally {

@@ -52,7 +52,7 @@ describe('values', () => {
 
 describe('transactions', () => {
   const encode = (operations: readonly Operation[], check = false) =>
-    encodeTransaction({ family: 'ip', table: 't', operations }, { check });
+    encodeTransaction({ family: 'ip', table: 't', operations }, { check, rulesOf: () => [] });
   const types = (bytes: Buffer): number[] => {
     const found: number[] = [];
     for (let at = 0; at < bytes.length; at += (bytes.readUInt32LE(at) + 3) & ~3) found.push(bytes.readUInt16LE(at + 4));

@@ -152,6 +152,25 @@ describe('a transaction as script', () => {
   };
   const print = (...operations: readonly Operation[]) => printTransaction({ family: 'ip', table: 't', operations });
 
+  test('writes an owned table, and rules that come before others from the last to the first', () => {
+    const jumpTo = (chain: string) => ({
+      statements: [{ kind: 'verdict', verdict: { kind: 'jump', chain } } as const],
+    });
+    expect(
+      print(
+        { kind: 'add-table', comment: 'ours', isOwned: true },
+        { kind: 'insert-rules', chain: 'c', rules: [jumpTo('d'), jumpTo('e')] },
+      ),
+    ).toBe(`add table ip t { flags owner; comment "ours"; }
+insert rule ip t c jump e
+insert rule ip t c jump d
+`);
+  });
+
+  test('refuses what the language has no words for', () => {
+    expect(() => print({ kind: 'delete-rules-behind', chain: 'c', count: 2 })).toThrow(/2 rules of chain c/);
+  });
+
   test('writes each operation as one line', () => {
     expect(
       print(
